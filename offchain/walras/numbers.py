@@ -1,0 +1,83 @@
+"""Fixed-point grids, widths and capacity constants of the protocol (SPEC §1, §2).
+
+``Xn`` means "integer holding the quantity times 2^n". Each division names its direction.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Final
+
+__all__ = [
+    "AUTH_GAS",
+    "BYTE_GAS",
+    "LEG_GAS",
+    "MAX_AUTHS",
+    "MAX_CURVE_PRICE",
+    "MAX_LEGS",
+    "MAX_PRICE",
+    "MAX_PRODUCTS",
+    "MAX_RATE",
+    "MAX_STEPS",
+    "MAX_UNITS",
+    "MAX_WEIGHT",
+    "MIN_UNITS",
+    "PRODUCT_GAS",
+    "STEP_GAS",
+    "SUBMISSION_GAS",
+    "UNIT_GAS",
+    "WORD_GAS",
+    "X24",
+    "X40",
+    "X44",
+    "X84",
+    "ceil_div",
+    "ceil_sqrt",
+    "div_toward_zero",
+    "floor_div",
+]
+
+X24: Final = 1 << 24  # scales: cash units per lot
+X40: Final = 1 << 40  # curve prices, references, the cash ledger: cash units
+X44: Final = 1 << 44  # rates, fills, product ledgers: lots
+X84: Final = 1 << 84  # clearing prices: cash units per lot
+
+MAX_RATE: Final = 1 << 48  # portfolio units per side and batch, and each step width's bound
+MAX_WEIGHT: Final = 1 << 20  # lots per portfolio unit
+MAX_CURVE_PRICE: Final = 1 << 112  # X40 per portfolio unit, either sign
+MAX_PRICE: Final = 1 << 138  # X84 per lot, either sign; exclusive
+MAX_LEGS: Final = 16
+MAX_STEPS: Final = 16  # per side
+MAX_AUTHS: Final = 64
+MAX_PRODUCTS: Final = 64  # listed by one submission
+
+MIN_UNITS: Final = 10  # capacity units a seal may declare
+MAX_UNITS: Final = 255
+UNIT_GAS: Final = 2_000
+SUBMISSION_GAS: Final = 17_000
+BYTE_GAS: Final = 30
+PRODUCT_GAS: Final = 8_000
+AUTH_GAS: Final = 2_500
+LEG_GAS: Final = 900
+STEP_GAS: Final = 700
+WORD_GAS: Final = 22_500
+
+
+def floor_div(a: int, b: int) -> int:
+    """⌊a / b⌋, b > 0."""
+    return a // b
+
+
+def ceil_div(a: int, b: int) -> int:
+    """⌈a / b⌉, b > 0."""
+    return -(-a // b)
+
+
+def div_toward_zero(a: int, b: int) -> int:
+    """Quotient a / b rounded toward zero, b > 0."""
+    return a // b if a >= 0 else -(-a // b)
+
+
+def ceil_sqrt(a: int) -> int:
+    """⌈√a⌉, a ≥ 0."""
+    return 0 if a == 0 else isqrt(a - 1) + 1
