@@ -1,6 +1,7 @@
-"""Put the npm-installed compiler and Foundry tools where the project looks for them, and try each one.
+"""Put the npm-installed compiler and Foundry where the project looks for them, and try each one.
 
-npm's own launchers of Foundry exit 0 even when the tool fails, so the platform packages' binaries are linked instead.
+npm's own launchers of Foundry exit 0 even when the tool fails, so the platform packages' binaries
+are linked instead.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def foundry_version() -> str:
 
 
 def install_for_this_platform(names: list[str], version: str) -> None:
-    """Fetch platform packages that the lock does not hold; npm checks them against its registry's signature only."""
+    """Fetch platform packages that the lock does not hold (it has no hash for them)."""
     packages = [f"{name}@{version}" for name in names]
     command = ["npm", "install", "--no-save", "--no-package-lock", "--ignore-scripts", *packages]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
