@@ -1,0 +1,1 @@
+"""The one door to the chain: nothing outside this package imports web3."""

@@ -1,0 +1,255 @@
+"""One JSON-RPC node: requests that survive a bad line, blocks, and reverts turned into words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import requests
+from eth_typing import URI
+from eth_utils.address import to_checksum_address
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from web3 import HTTPProvider, Web3
+from web3.contract import Contract
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Web3Exception
+from web3.types import RPCEndpoint, RPCResponse
+
+from walras.chain.reverts import reverted
+from walras.errors import ChainError, NoContract, NodeUnreachable, WrongChain
+
+__all__ = ["Block", "Client", "NodeError", "connect"]
+
+REQUEST_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 15.0
+BATCH_SIZE: Final = 100
+_TOO_MANY_REQUESTS: Final = 429
+_SERVER_ERROR: Final = 500
+_REVERTED: Final = 3
+
+T = TypeVar("T")
+
+
+class NodeError(ChainError):
+    """The node answered with an error of its own: its JSON-RPC `code` and `reason`."""
+
+    def __init__(self, method: str, reason: str, code: int = 0) -> None:
+        super().__init__(f"the node refused {method}: {reason}")
+        self.method, self.reason, self.code = method, reason, code
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What the protocol needs of a block: `timestamp` in seconds, `base_fee` in wei per gas."""
+
+    number: int
+    hash: bytes
+    timestamp: int
+    base_fee: int
+
+
+class PatientProvider(HTTPProvider):
+    """An HTTP provider that repeats a request when the line failed, never when the node did.
+
+    Repeating is safe: reads change nothing, and a signed transaction is the same transaction.
+    """
+
+    def __init__(self, url: str, timeout: float, retry_for: float) -> None:
+        super().__init__(url, request_kwargs={"timeout": timeout})
+        self._url = url
+        self._retrying = Retrying(
+            retry=retry_if_exception(_transient),
+            stop=stop_after_delay(retry_for),
+            wait=wait_exponential_jitter(initial=0.05, max=2.0, jitter=0.05),
+            reraise=True,
+        )
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """One request; NodeUnreachable if the line stays bad."""
+        response: RPCResponse = self._deliver(self.encode_rpc_request(method, params))
+        return response
+
+    def make_batch_request(self, batch_requests: list[tuple[RPCEndpoint, Any]]) -> Any:
+        """Several requests in one; answers in the order asked."""
+        answers = self._deliver(self.encode_batch_rpc_request(batch_requests))
+        return sorted(answers, key=lambda a: a["id"]) if isinstance(answers, list) else answers
+
+    def _deliver(self, payload: bytes) -> Any:
+        try:
+            return self._retrying(self._post, payload)
+        except requests.RequestException as error:
+            raise NodeUnreachable(
+                f"no usable answer from {self._url} ({_briefly(error)}); "
+                "check the address and that the node runs"
+            ) from error
+        except json.JSONDecodeError as error:
+            raise NodeUnreachable(
+                f"{self._url} does not answer in JSON; is it an Ethereum node's RPC address?"
+            ) from error
+
+    def _post(self, payload: bytes) -> Any:
+        raw = self._request_session_manager.make_post_request(
+            URI(self._url), payload, **self.get_request_kwargs()
+        )
+        return json.loads(raw)
+
+
+class Client:
+    """A node of one chain. Every failure is a ChainError that says what to do."""
+
+    def __init__(self, provider: PatientProvider, url: str) -> None:
+        self.url = url
+        self._provider = provider
+        self._web3 = Web3(provider)
+        self.chain_id = int(self.rpc("eth_chainId"), 16)
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        """The raw result of one request; NodeError or Reverted if it has none."""
+        return _result(method, self._provider.make_request(RPCEndpoint(method), list(params)))
+
+    def rpc_many(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
+        """Raw results of many requests of one kind, a hundred per round trip."""
+        results = []
+        for i in range(0, len(params), BATCH_SIZE):
+            chunk = [(RPCEndpoint(method), list(p)) for p in params[i : i + BATCH_SIZE]]
+            answers = self._provider.make_batch_request(chunk)
+            if not isinstance(answers, list):
+                _result(method, answers)
+                raise NodeError(method, "one answer to many requests")
+            results += [_result(method, answer) for answer in answers]
+        return results
+
+    def contract(self, address: str, abi: Sequence[Mapping[str, Any]]) -> Contract:
+        """The contract at `address`; NoContract if there is no code."""
+        checksummed = to_checksum_address(address)
+        if self.rpc("eth_getCode", checksummed, "latest") in {"0x", ""}:
+            raise NoContract(
+                f"there is no contract at {checksummed} on chain {self.chain_id}; "
+                "check the address and the chain"
+            )
+        return self.interface(checksummed, abi)
+
+    def interface(self, address: str, abi: Sequence[Mapping[str, Any]]) -> Contract:
+        """The same without asking whether there is code."""
+        contract: Contract = self._web3.eth.contract(
+            address=to_checksum_address(address), abi=list(abi), decode_tuples=True
+        )
+        return contract
+
+    def read(self, function: Any, block: int | str = "latest") -> Any:
+        """Call a view function of a contract, as of a block number or tag."""
+        try:
+            return function.call(block_identifier=block)
+        except ContractLogicError as error:
+            raise reverted(_revert_data(error.data)) from error
+        except BadFunctionCallOutput as error:
+            raise NoContract(
+                f"{function.address} did not answer {function.fn_name}; it is no such contract"
+            ) from error
+        except Web3Exception as error:
+            raise NodeError("eth_call", _briefly(error)) from error
+
+    def block(self, tag: int | str = "latest") -> Block:
+        """A block's header by number, hash or tag; ChainError if the node does not have it."""
+        if isinstance(tag, str) and tag.startswith("0x"):
+            raw = self.rpc("eth_getBlockByHash", tag, False)
+        else:
+            raw = self.rpc("eth_getBlockByNumber", hex(tag) if isinstance(tag, int) else tag, False)
+        if raw is None:
+            raise ChainError(f"the node has no block {tag}; it may still be syncing")
+        return Block(
+            int(raw["number"], 16),
+            bytes.fromhex((raw["hash"] or "0x").removeprefix("0x")),
+            int(raw["timestamp"], 16),
+            int(raw.get("baseFeePerGas") or "0x0", 16),
+        )
+
+    def now(self) -> int:
+        """The time the next transaction will meet on chain, in seconds."""
+        return self.block("pending").timestamp
+
+    def first_block_from(self, timestamp: int, head: Block) -> int:
+        """Number of the first block not before `timestamp`; head.number + 1 if all are before."""
+        if head.timestamp < timestamp:
+            return head.number + 1
+        return _first(lambda n: self.block(n).timestamp >= timestamp, head.number)
+
+
+def connect(
+    rpc: str,
+    expected_chain_id: int | None = None,
+    *,
+    timeout: float = REQUEST_SECONDS,
+    retry_for: float = RETRY_SECONDS,
+) -> Client:
+    """Open a node by its HTTP address; NodeUnreachable or WrongChain if it cannot serve.
+
+    `timeout` bounds one request, `retry_for` all attempts of it (seconds).
+    """
+    client = Client(PatientProvider(rpc, timeout, retry_for), rpc)
+    if expected_chain_id is not None and client.chain_id != expected_chain_id:
+        raise WrongChain(
+            f"{rpc} serves chain {client.chain_id}, not {expected_chain_id}; "
+            "use a node of that chain or change the chain id"
+        )
+    return client
+
+
+def _first(holds: Callable[[int], bool], last: int) -> int:
+    """Least n in 0 … last for which a monotone condition holds; it holds at `last`.
+
+    Gallops back from `last`: what is asked for is mostly recent.
+    """
+    step, high = 1, last
+    while high - step >= 0 and holds(high - step):
+        high -= step
+        step *= 2
+    low = max(high - step, -1) + 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low
+
+
+def _transient(error: BaseException) -> bool:
+    """Whether the same request may succeed a moment later."""
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        status = error.response.status_code
+        return status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        return False
+    return isinstance(error, requests.RequestException | json.JSONDecodeError)
+
+
+def _result(method: str, response: Any) -> Any:
+    error = response.get("error") if isinstance(response, dict) else "no JSON-RPC answer"
+    if error is None:
+        return response["result"]
+    if not isinstance(error, dict):
+        raise NodeError(method, str(error))
+    code, message = int(error.get("code", 0)), str(error.get("message", ""))
+    if code == _REVERTED or "revert" in message:
+        raise reverted(_revert_data(error.get("data")))
+    raise NodeError(method, message, code)
+
+
+def _revert_data(data: Any) -> bytes:
+    """The revert bytes from whatever shape a node wraps them in."""
+    if isinstance(data, dict):
+        data = data.get("data", "")
+    try:
+        return bytes.fromhex(str(data or "").removeprefix("Reverted ").removeprefix("0x"))
+    except ValueError:
+        return b""
+
+
+def _briefly(error: Exception) -> str:
+    """The last and most telling part of a library's error on one line."""
+    cause: BaseException = error
+    while cause.__context__ is not None:
+        cause = cause.__context__
+    if isinstance(error, requests.Timeout):
+        return "timed out"
+    text = " ".join(str(cause if isinstance(error, requests.ConnectionError) else error).split())
+    return text[:200] or type(cause).__name__

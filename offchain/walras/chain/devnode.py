@@ -1,0 +1,104 @@
+"""Anvil as a child process: a private chain for tests, demos and benchmarks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from walras.chain.client import Client, connect
+from walras.errors import ConfigError, NodeUnreachable
+
+__all__ = ["DevNode", "anvil_binary", "free_port", "start_anvil"]
+
+_START_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 5.0
+_PACKAGE: Final = Path("node_modules/@foundry-rs")
+
+
+@dataclass(frozen=True, slots=True)
+class DevNode:
+    """A running Anvil: its client, and the levers only a development chain has."""
+
+    client: Client
+    url: str
+    pid: int
+
+    def set_balance(self, address: str, wei: int) -> None:
+        """Give an address this much native currency."""
+        self.client.rpc("anvil_setBalance", address, hex(wei))
+
+    def mine(self, blocks: int = 1) -> None:
+        """Mine empty blocks now."""
+        self.client.rpc("anvil_mine", hex(blocks))
+
+    def warp(self, timestamp: int) -> None:
+        """Mine one block at `timestamp`; time goes on from there."""
+        self.client.rpc("evm_setNextBlockTimestamp", hex(timestamp))
+        self.client.rpc("evm_mine")
+
+    def snapshot(self) -> str:
+        """An id to come back to with `revert`, once."""
+        return str(self.client.rpc("evm_snapshot"))
+
+    def revert(self, snapshot: str) -> None:
+        """Return the chain to a snapshot."""
+        self.client.rpc("evm_revert", snapshot)
+
+
+def anvil_binary() -> str:
+    """Anvil from the project's node_modules, or from PATH; ConfigError if neither has it."""
+    roots = [Path.cwd(), *Path.cwd().parents, Path(__file__).parents[3]]
+    for root in roots:
+        for candidate in sorted((root / _PACKAGE).glob("anvil-*/bin/anvil")):
+            if os.access(candidate, os.X_OK):
+                return str(candidate)
+    found = shutil.which("anvil")
+    if found is None:
+        raise ConfigError("anvil is not installed; run `npm ci` in the project or install Foundry")
+    return found
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def start_anvil(
+    *arguments: str, port: int | None = None, log: Path | None = None
+) -> Iterator[DevNode]:
+    """Run Anvil on a free port until the block ends; `arguments` go to Anvil as they are."""
+    port = port or free_port()
+    command = [anvil_binary(), "--port", str(port), "--silent", *arguments]
+    with (log or Path(os.devnull)).open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603
+    try:
+        yield _ready(process, f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _ready(process: subprocess.Popen[bytes], url: str) -> DevNode:
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            connect(url, timeout=1.0, retry_for=0.5)
+            return DevNode(connect(url, timeout=60.0), url, process.pid)
+        except NodeUnreachable:
+            time.sleep(0.05)
+    raise NodeUnreachable(f"anvil did not answer at {url} within {_START_SECONDS:.0f} s")
