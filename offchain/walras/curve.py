@@ -7,12 +7,10 @@ prices and rates change sign, the walk is the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from walras.auths import Auth, Step
 from walras.numbers import X44, ceil_div
-
-if TYPE_CHECKING:
-    from walras.submission import Auth, Step
 
 __all__ = ["Demand", "breakpoints", "demand", "drops", "portfolio_price", "tau"]
 

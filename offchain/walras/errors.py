@@ -81,9 +81,14 @@ class CertificateError(WalrasError):
         "solve again",
         "NotCleared": "product {product} misses clearing by {excess} ulps of X44 lots where "
         "{tolerance} are allowed; solve to more digits",
-        "HouseShort": "the house lacks {asset} for what it must take; fund it before the batch",
-        "LiveCountMismatch": "{given} submissions are given, {live} accounts are live; "
+        "HouseShort": "the house would hold {holding} of asset {asset}, outside its range; "
+        "fund it before the next batch",
+        "LiveCountMismatch": "{listed} submissions are listed, {live} accounts are live; "
         "list every live account",
+        "LengthMismatch": "{products} products but {prices} prices; give one price each",
+        "TruncatedData": "the list of submissions ends inside one; send it whole",
+        "LedgerOutOfRange": "account {account} would hold {balance} of asset {asset}; "
+        "solve again, these prices cannot be right",
     }
 
     def __init__(self, reason: str, **values: object) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 __all__ = [
     "AUTH_GAS",
     "BYTE_GAS",
+    "LEDGER_BOUND",
     "LEG_GAS",
     "MAX_AUTHS",
     "MAX_CURVE_PRICE",
@@ -46,6 +47,7 @@ MAX_RATE: Final = 1 << 48  # portfolio units per side and batch, and each step w
 MAX_WEIGHT: Final = 1 << 20  # lots per portfolio unit
 MAX_CURVE_PRICE: Final = 1 << 112  # X40 per portfolio unit, either sign
 MAX_PRICE: Final = 1 << 138  # X84 per lot, either sign; exclusive
+LEDGER_BOUND: Final = 1 << 96  # of every ledger, lots X44 or cash X40; exclusive
 MAX_LEGS: Final = 16
 MAX_STEPS: Final = 16  # per side
 MAX_AUTHS: Final = 64

@@ -1,0 +1,94 @@
+"""What a settlement reads of the chain: products, live accounts, the batch (SPEC §1, §6, §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from walras.numbers import X44, ceil_div, div_toward_zero, floor_div
+
+__all__ = ["CASH", "AccountState", "BatchState", "Product"]
+
+CASH = 65_535  # asset id of cash
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A listed product as the contract stores it.
+
+    ``house`` lots X44, ``reference`` cash units X40 per lot, ``scale`` cash units X24 per lot.
+    """
+
+    id: int
+    house: int
+    reference: int
+    scale: int
+    tick_bps: int
+    depth_log2: int
+    house_log2: int = 0
+
+    @property
+    def tick(self) -> int:
+        """Least price step, X40 per lot: ⌈scale·tickBps/10^4⌉."""
+        return ceil_div((self.scale << 16) * self.tick_bps, 10_000)
+
+    @property
+    def epsilon(self) -> Fraction:
+        """Slope of the market maker in lots per cash unit: 2^-10 lot per 100 % of scale."""
+        return Fraction(1 << 14, self.scale)
+
+    def maker(self, price: int) -> int:
+        """Lots X44 the market maker sells at ``price`` (X84), rounded down."""
+        return floor_div(price - self.reference * X44, self.scale << 26)
+
+    def next_reference(self, price: int, volume: int) -> int:
+        """Reference X40 after ``volume`` (lots X44) cleared at ``price`` (X84).
+
+        It moves by volume/(volume + depth) of the way, at most 0.5 % of scale, and stays within
+        a factor of eight of scale.
+        """
+        lots = volume >> 44
+        move = div_toward_zero(
+            (price - self.reference * X44) * lots, (lots + (1 << self.depth_log2)) * X44
+        )
+        most = (self.scale << 16) // 200
+        moved = self.reference + min(max(move, -most), most)
+        return min(max(moved, self.scale << 13), self.scale << 19)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """A live account at lock-out.
+
+    ``address`` 20 bytes; ``cash`` X40; ``lots`` X44 by product; ``home`` the product that shares
+    the account's first word, if any; ``units`` declared and ``seal_hash`` stored at its seal.
+    """
+
+    address: bytes
+    cash: int
+    lots: Mapping[int, int]
+    home: int | None
+    units: int
+    seal_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """Everything a settlement reads, fixed at lock-out, and the published ``secret``.
+
+    ``accounts`` are the live ones, ascending by address; ``house_cash`` is X40.
+    """
+
+    number: int
+    batch_id: bytes
+    scheduled_lock_out: int
+    products: Mapping[int, Product]
+    accounts: tuple[AccountState, ...]
+    house_cash: int
+    secret: int = field(repr=False)
+
+    @property
+    def ticks(self) -> dict[int, int]:
+        """Tick X40 of every product, by id."""
+        return {product.id: product.tick for product in self.products.values()}
