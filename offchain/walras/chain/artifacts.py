@@ -50,7 +50,5 @@ def _parse(name: str, path: Path) -> Artifact:
         raise ConfigError(f"{path} is no contract artifact ({error}); compile again") from error
 
 
-def _code(field: Any) -> bytes:
-    """Hex as solc, forge or ape nest it."""
-    text = field["object"] if isinstance(field, dict) else field
-    return bytes.fromhex(text.removeprefix("0x"))
+def _code(field: str) -> bytes:
+    return bytes.fromhex(field.removeprefix("0x"))

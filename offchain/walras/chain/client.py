@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import requests
 from eth_typing import URI
-from eth_utils.address import to_checksum_address
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
-from web3 import HTTPProvider, Web3
-from web3.contract import Contract
-from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Web3Exception
+from web3 import HTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from walras.chain.interface import Call
 from walras.chain.reverts import reverted
 from walras.errors import ChainError, NoContract, NodeUnreachable, WrongChain
 
@@ -27,8 +25,6 @@ BATCH_SIZE: Final = 100
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 _REVERTED: Final = 3
-
-T = TypeVar("T")
 
 
 class NodeError(ChainError):
@@ -101,7 +97,7 @@ class Client:
     def __init__(self, provider: PatientProvider, url: str) -> None:
         self.url = url
         self._provider = provider
-        self._web3 = Web3(provider)
+        self.constants: dict[tuple[str, str], Any] = {}  # values that no block changes
         self.chain_id = int(self.rpc("eth_chainId"), 16)
 
     def rpc(self, method: str, *params: Any) -> Any:
@@ -120,42 +116,30 @@ class Client:
             results += [_result(method, answer) for answer in answers]
         return results
 
-    def contract(self, address: str, abi: Sequence[Mapping[str, Any]]) -> Contract:
-        """The contract at `address`; NoContract if there is no code."""
-        checksummed = to_checksum_address(address)
-        if self.rpc("eth_getCode", checksummed, "latest") in {"0x", ""}:
+    def require_code(self, address: str) -> None:
+        """NoContract unless there is code at `address`."""
+        if self.rpc("eth_getCode", address, "latest") in {"0x", ""}:
             raise NoContract(
-                f"there is no contract at {checksummed} on chain {self.chain_id}; "
+                f"there is no contract at {address} on chain {self.chain_id}; "
                 "check the address and the chain"
             )
-        return self.interface(checksummed, abi)
 
-    def interface(self, address: str, abi: Sequence[Mapping[str, Any]]) -> Contract:
-        """The same without asking whether there is code."""
-        contract: Contract = self._web3.eth.contract(
-            address=to_checksum_address(address), abi=list(abi), decode_tuples=True
-        )
-        return contract
+    def read(self, call: Call, block: int | str = "latest") -> Any:
+        """The value of a view function as of a block number or tag."""
+        return call.result(self.rpc("eth_call", call.request(), _tag(block)))
 
-    def read(self, function: Any, block: int | str = "latest") -> Any:
-        """Call a view function of a contract, as of a block number or tag."""
-        try:
-            return function.call(block_identifier=block)
-        except ContractLogicError as error:
-            raise reverted(_revert_data(error.data)) from error
-        except BadFunctionCallOutput as error:
-            raise NoContract(
-                f"{function.address} did not answer {function.fn_name}; it is no such contract"
-            ) from error
-        except Web3Exception as error:
-            raise NodeError("eth_call", _briefly(error)) from error
+    def read_many(self, calls: Sequence[Call], block: int | str = "latest") -> list[Any]:
+        """Values of many view functions of one block, a hundred per round trip."""
+        requests_ = [(call.request(), _tag(block)) for call in calls]
+        answers = self.rpc_many("eth_call", requests_)
+        return [call.result(answer) for call, answer in zip(calls, answers, strict=True)]
 
     def block(self, tag: int | str = "latest") -> Block:
         """A block's header by number, hash or tag; ChainError if the node does not have it."""
         if isinstance(tag, str) and tag.startswith("0x"):
             raw = self.rpc("eth_getBlockByHash", tag, False)
         else:
-            raw = self.rpc("eth_getBlockByNumber", hex(tag) if isinstance(tag, int) else tag, False)
+            raw = self.rpc("eth_getBlockByNumber", _tag(tag), False)
         if raw is None:
             raise ChainError(f"the node has no block {tag}; it may still be syncing")
         return Block(
@@ -210,6 +194,10 @@ def _first(holds: Callable[[int], bool], last: int) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle + 1, high)
     return low
+
+
+def _tag(block: int | str) -> str:
+    return hex(block) if isinstance(block, int) else block
 
 
 def _transient(error: BaseException) -> bool:

@@ -70,9 +70,13 @@ ADVICE: Final[Mapping[str, str]] = {
     "HouseShort": "the house of asset {0} would fall to {1}; fund it with `fundHouse`",
     "LedgerOutOfRange": "asset {1} of account {0} would become {2}; the prices cannot be right, "
     "solve again",
+    "SafeERC20FailedOperation": "token {0} refused the transfer; check balance, allowance and "
+    "whether the token blocks this account",
+    "ReentrancyGuardReentrantCall": "the token called back into the market; such a token cannot "
+    "be used here",
 }
 
-# The tokens' own refusals (ERC-6093, OpenZeppelin's transfers), and the compiler's.
+# The tokens' own refusals (ERC-6093), and the compiler's.
 TOKEN_ADVICE: Final[Mapping[str, str]] = {
     "ERC20InsufficientBalance(address,uint256,uint256)": "{0} holds {1} of the {2} base units "
     "needed; get more of the token first",
@@ -80,10 +84,6 @@ TOKEN_ADVICE: Final[Mapping[str, str]] = {
     "units needed; approve more",
     "ERC20InvalidReceiver(address)": "the token does not send to {0}; name another recipient",
     "ERC20InvalidSender(address)": "the token does not send from {0}",
-    "SafeERC20FailedOperation(address)": "token {0} refused the transfer; check balance, "
-    "allowance and whether the token blocks this account",
-    "ReentrancyGuardReentrantCall()": "the token called back into the market; such a token "
-    "cannot be used here",
     "Error(string)": "{0}",
     "Panic(uint256)": "the contract hit an internal check (code {0}); please report it",
 }
@@ -121,6 +121,5 @@ def _errors() -> dict[bytes, tuple[str, tuple[str, ...], str]]:
         if item["type"] == "error":
             types = tuple(collapse_if_tuple(dict(i)) for i in item["inputs"])
             selector = keccak(text=f"{item['name']}({','.join(types)})")[:4]
-            advice = ADVICE.get(item["name"], table.get(selector, ("", (), ""))[2])
-            table[selector] = (item["name"], types, advice)
+            table[selector] = (item["name"], types, ADVICE.get(item["name"], ""))
     return table

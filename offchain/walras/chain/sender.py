@@ -57,7 +57,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """An included transaction; `logs` as the node gives them."""
+    """An included transaction; `created` is the contract it made, `logs` are the node's."""
 
     hash: bytes
     block_number: int
@@ -65,6 +65,7 @@ class Receipt:
     gas_used: int
     gas_price: int
     succeeded: bool
+    created: str | None = None
     logs: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
 
@@ -257,6 +258,7 @@ class Sender:
                     int(raw["gasUsed"], 16),
                     int(raw.get("effectiveGasPrice", "0x0"), 16),
                     int(raw["status"], 16) == 1,
+                    raw.get("contractAddress"),
                     raw["logs"],
                 )
         return None

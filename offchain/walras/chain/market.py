@@ -1,0 +1,301 @@
+"""A market on chain, typed: views, events and what a settlement needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final, TypeVar, cast
+
+from eth_utils.address import is_address, to_checksum_address
+
+from walras.batch import CASH, BatchState, Product
+from walras.chain import events
+from walras.chain.client import Client
+from walras.chain.interface import call
+from walras.chain.lockout import live_seals, read_state
+from walras.chain.sender import Sender
+from walras.chain.token import Token
+from walras.chain.trader import Trader
+from walras.chain.views import (
+    AccountView,
+    Asset,
+    BatchView,
+    MarketView,
+    ProductView,
+    Terms,
+    Treasury,
+)
+from walras.errors import ChainError, NoContract
+from walras.schedule import Phase, Schedule
+from walras.sealing import encode_point, keccak256
+
+__all__ = ["Market"]
+
+E = TypeVar("E", bound=events.Event)
+
+VOID_PAID: Final = 1
+VOID_UNPAID: Final = 2
+_LOOK_BACK: Final = 10_000
+
+
+class Market:
+    """The contract at one address. Accounts are checksummed addresses."""
+
+    def __init__(self, client: Client, address: str) -> None:
+        """Raises NoContract unless a market answers at `address`."""
+        if not is_address(address):
+            raise NoContract(f"{address!r} is no address; it starts with 0x and has 40 hex digits")
+        self.client = client
+        self.address = to_checksum_address(address)
+        client.require_code(self.address)
+
+    def bind(self, sender: Sender) -> Trader:
+        """The same market with an account that sends."""
+        return Trader(self.client, self.address, sender, self.token)
+
+    def token(self, asset: int) -> str:
+        """Address of an asset's token; Reverted if there is no such asset."""
+        return to_checksum_address(self.read_all([("listing", asset)])[0][0])
+
+    # ------------------------------------------------------------------------------------- views
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What the market fixed for ever."""
+        (raw,) = self.read_all([("parameters",)])
+        operator, cash, cash_unit, timetable, *rest = raw
+        return Terms(
+            to_checksum_address(operator),
+            to_checksum_address(cash),
+            cash_unit,
+            Schedule(*timetable),
+            *rest,
+        )
+
+    @property
+    def schedule(self) -> Schedule:
+        """The market's clock."""
+        return self.terms.schedule
+
+    def view(self) -> MarketView:
+        """The market now, everything of one block."""
+        block = self.client.block("latest")
+        now = max(self.client.now(), block.timestamp)
+        current = self.schedule.current(now)
+        raw_batch, raw_treasury, least, key, listed, trading = self.read_all(
+            [
+                ("batch",),
+                ("treasury",),
+                ("leastHouseCash",),
+                ("keyHash", current),
+                ("productsListed",),
+                ("productCount", current),
+            ],
+            block.number,
+        )
+        number = raw_batch[0]
+        secret, published, outcome = self.read_all(
+            [("secret", number), ("secret", current), ("outcome", current)], block.number
+        )
+        assets = self.assets([*range(listed), CASH], block.number)
+        states = self.read_all([("product", k) for k in range(listed)], block.number)
+        return MarketView(
+            address=self.address,
+            chain_id=self.client.chain_id,
+            block=block,
+            now=now,
+            terms=self.terms,
+            cash=assets[-1],
+            products=tuple(
+                ProductView(asset, Product(asset.id, *state), asset.id < trading)
+                for asset, state in zip(assets, states, strict=False)
+            ),
+            treasury=Treasury(*[*raw_treasury, least]),
+            batch=BatchView(*[*raw_batch, secret]),
+            current=current,
+            phase=self._phase(current, now, published=published != 0, outcome=outcome),
+            key_hash=key,
+        )
+
+    def assets(self, ids: Sequence[int], block: int | str = "latest") -> tuple[Asset, ...]:
+        """Custody of the assets `ids` (product ids, or CASH)."""
+        listings = self.read_all([("listing", asset) for asset in ids], block)
+        tokens = [Token(self.client, raw[0]) for raw in listings]
+        return tuple(
+            Asset(asset, token.address, token.symbol, token.decimals, *raw[1:])
+            for asset, token, raw in zip(ids, tokens, listings, strict=True)
+        )
+
+    def phase(self, batch: int) -> Phase:
+        """Phase of a batch at the time the next transaction will meet."""
+        secret, outcome = self.read_all([("secret", batch), ("outcome", batch)])
+        return self._phase(batch, self.client.now(), published=secret != 0, outcome=outcome)
+
+    def account(self, address: str, block: int | str = "latest") -> AccountView:
+        """One account's ledger, its submission and what it can claim."""
+        owner = to_checksum_address(address)
+        raw, claimable, frozen, batch, listed = self.read_all(
+            [
+                ("account", owner),
+                ("claimable", owner),
+                ("isFrozen", owner),
+                ("batch",),
+                ("productsListed",),
+            ],
+            block,
+        )
+        held = self.read_all([("balanceOf", owner, k) for k in range(listed)], block)
+        cash, _, home, number, units, _, seal_hash = raw
+        number_now, live, _, settled, closed, _ = batch
+        return AccountView(
+            address=owner,
+            cash=cash,
+            lots={k: lots for k, lots in enumerate(held) if lots},
+            home=home - 1 if home else None,
+            batch=number,
+            units=units,
+            seal_hash=seal_hash,
+            live=bool(number and live and number == number_now and not (settled or closed)),
+            frozen=frozen,
+            claimable=claimable,
+        )
+
+    def admission_fee(self, units: int) -> int:
+        """Cash X40 a seal of `units` costs now, surcharge included."""
+        ((fee, surcharge),) = self.read_all([("admissionFee", units)], "pending")
+        return int(fee + surcharge)
+
+    def batch_key(self, batch: int) -> bytes:
+        """Public key of a batch, 65 bytes, from its event and checked against the stored hash."""
+        (stored,) = self.read_all([("keyHash", batch)])
+        if not any(stored):
+            raise ChainError(f"batch {batch} has no key yet; the operator registers it, try later")
+        event = self._latest(events.KeyRegistered, batch)
+        if event is None or keccak256(event.x.to_bytes(32) + event.y.to_bytes(32)) != stored:
+            raise ChainError(
+                f"the node does not show the key of batch {batch}; use a node with full logs"
+            )
+        return encode_point(event.x, event.y)
+
+    # ------------------------------------------------------------------------------------ events
+
+    def sealed_events(self, batch: int, last: int | None = None) -> tuple[events.Event, ...]:
+        """Sealed and Cancelled of a batch in chain order, up to block `last`."""
+        return self._within(batch, events.Sealed, events.Cancelled, last=last)
+
+    def void_events(self, batch: int) -> tuple[events.Voided, ...]:
+        """Submissions of a settled batch that did not trade, and why."""
+        found = self._within(batch, events.Voided)
+        return tuple(event for event in found if isinstance(event, events.Voided))
+
+    def settled_event(self, batch: int) -> events.Settled | None:
+        """How a batch settled, or None."""
+        return self._only(batch, events.Settled)
+
+    def revealed_event(self, batch: int) -> events.KeyRevealed | None:
+        """The publication of a batch's secret, or None."""
+        return self._only(batch, events.KeyRevealed)
+
+    def void_closed_event(self, batch: int) -> events.VoidClosed | None:
+        """How the bond paid for a void batch, or None."""
+        return self._latest(events.VoidClosed, batch)
+
+    def history(
+        self, kinds: Sequence[type[events.Event]], first: int = 0, last: int | None = None
+    ) -> tuple[events.Event, ...]:
+        """Events of `kinds` in blocks first … last (default: the head)."""
+        end = self.client.block("latest").number if last is None else last
+        return events.read_events(self.client, self.address, kinds, first=first, last=end)
+
+    def lock_out_block(self, batch: int) -> int:
+        """Number of the last block before the batch's lock-out; ChainError before that is past."""
+        lock_out = self.schedule.boundaries(batch).lock_out
+        head = self.client.block("latest")
+        if head.timestamp < lock_out:
+            raise ChainError(
+                f"batch {batch} locks out at {lock_out}, the chain is at {head.timestamp}; wait"
+            )
+        return self.client.first_block_from(lock_out, head) - 1
+
+    def state_at_lock_out(
+        self, batch: int, block: int | None = None, *, secret: int | None = None
+    ) -> tuple[BatchState, dict[bytes, bytes]]:
+        """What settling a batch reads, and the ciphertext of every live account.
+
+        Ledgers are read now while the batch is unfinished, at its lock-out block afterwards (that
+        needs a node with old state), or at `block`. `secret` stands in while none is published.
+        """
+        last = self.lock_out_block(batch)
+        seals = live_seals(self.sealed_events(batch, last))
+        return self.state_of(batch, seals, block=block, secret=secret, lock_out=last)
+
+    def state_of(
+        self,
+        batch: int,
+        seals: Mapping[str, events.Sealed],
+        *,
+        block: int | None = None,
+        secret: int | None = None,
+        lock_out: int | None = None,
+    ) -> tuple[BatchState, dict[bytes, bytes]]:
+        """The same from live seals that are known already."""
+        published, raw = self.read_all([("secret", batch), ("batch",)])
+        opened_by = published or secret
+        if not opened_by:
+            raise ChainError(f"the key of batch {batch} is not published; nothing can be opened")
+        if block is None:
+            unfinished = raw[0] == batch and not (raw[3] or raw[4])
+            if unfinished:
+                block = self.client.block("latest").number
+            else:
+                block = self.lock_out_block(batch) if lock_out is None else lock_out
+        return read_state(self, batch, block=block, secret=opened_by, seals=seals)
+
+    # ----------------------------------------------------------------------------------- reading
+
+    def read_all(self, calls: Sequence[tuple[Any, ...]], block: int | str = "latest") -> list[Any]:
+        """Values of several view functions, each given as (name, *arguments), of one block."""
+        return self.client.read_many(
+            [call("Walras", self.address, name, *args) for name, *args in calls], block
+        )
+
+    def _phase(self, batch: int, now: int, *, published: bool, outcome: bytes) -> Phase:
+        closed = int.from_bytes(outcome) in (VOID_PAID, VOID_UNPAID)
+        return self.schedule.phase(
+            batch,
+            now,
+            key_published=published,
+            settled=any(outcome) and not closed,
+            leaked=closed,
+        )
+
+    def _within(
+        self, batch: int, *kinds: type[events.Event], last: int | None = None
+    ) -> tuple[events.Event, ...]:
+        """Events of a batch that can only happen in its own period."""
+        head = self.client.block("latest")
+        bounds = self.schedule.boundaries(batch)
+        first = self.client.first_block_from(bounds.start, head)
+        end = last
+        if end is None:
+            end = self.client.first_block_from(bounds.end, head) - 1
+        return events.read_events(
+            self.client, self.address, kinds, first=first, last=end, indexed=batch
+        )
+
+    def _only(self, batch: int, kind: type[E]) -> E | None:
+        found = self._within(batch, kind)
+        return cast("E", found[-1]) if found else None
+
+    def _latest(self, kind: type[E], batch: int) -> E | None:
+        """The newest event of one kind about a batch, looking back from the head."""
+        last = self.client.block("latest").number
+        while last >= 0:
+            first = max(last - _LOOK_BACK + 1, 0)
+            found = events.read_events(
+                self.client, self.address, [kind], first=first, last=last, indexed=batch
+            )
+            if found:
+                return cast("E", found[-1])
+            last = first - 1
+        return None

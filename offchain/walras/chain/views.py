@@ -1,0 +1,173 @@
+"""What one look at the chain shows: plain values, all of one block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from walras.batch import CASH, Product
+from walras.chain.client import Block
+from walras.schedule import Phase, Schedule
+
+__all__ = [
+    "AccountView",
+    "Asset",
+    "BatchView",
+    "MarketView",
+    "ProductView",
+    "Terms",
+    "Treasury",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a market fixed for ever.
+
+    `cash_unit` base units; `cash_cap`, `cover_cap`, `bond`, `compensation` cash units;
+    `cash_per_wei` X40; `min_base_fee` wei per gas; `block_time` seconds; `capacity` units.
+    """
+
+    operator: str
+    cash: str
+    cash_unit: int
+    schedule: Schedule
+    block_time: int
+    capacity: int
+    cash_cap: int
+    cover_cap: int
+    bond: int
+    compensation: int
+    cash_per_wei: int
+    min_base_fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A token in custody: `unit` base units make one lot (one cash unit).
+
+    `custody` and `cap` are in ledger units: lots X44, or cash X40.
+    """
+
+    id: int
+    token: str
+    symbol: str
+    decimals: int
+    unit: int
+    custody: int
+    cap: int
+
+    @property
+    def is_cash(self) -> bool:
+        """Whether this is the numeraire."""
+        return self.id == CASH
+
+    @property
+    def ledger_bits(self) -> int:
+        """Binary digits after the point in the ledger: 40 for cash, 44 for lots."""
+        return 40 if self.is_cash else 44
+
+    def to_base_units(self, ledger: int) -> int:
+        """Whole base units in a ledger amount, rounded down as a withdrawal of everything."""
+        return (ledger * self.unit) >> self.ledger_bits
+
+
+@dataclass(frozen=True, slots=True)
+class ProductView:
+    """A product's custody and its trading state; `trading` in the current batch."""
+
+    asset: Asset
+    state: Product
+    trading: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """The batch that last took a seal; `pot` in cash X40.
+
+    `secret` is 0 until published.
+    """
+
+    number: int
+    live: int
+    units: int
+    settled: bool
+    closed: bool
+    pot: int
+    secret: int
+
+
+@dataclass(frozen=True, slots=True)
+class Treasury:
+    """Funds of the operator and of nobody, in cash X40."""
+
+    house_cash: int
+    bond: int
+    short_houses: int
+    burnt: int
+    reserved: int
+    least_house_cash: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """A whole market as of `block`; `now` is the time the next transaction will meet.
+
+    `batch` is the last one that took a seal, `current` the one that owns `now`; `key_hash` and
+    `phase` are of `current`.
+    """
+
+    address: str
+    chain_id: int
+    block: Block
+    now: int
+    terms: Terms
+    cash: Asset
+    products: tuple[ProductView, ...]
+    treasury: Treasury
+    batch: BatchView
+    current: int
+    phase: Phase
+    key_hash: bytes
+
+    def asset(self, asset_id: int) -> Asset | None:
+        """An asset by id, or None."""
+        if asset_id == CASH:
+            return self.cash
+        return self.products[asset_id].asset if 0 <= asset_id < len(self.products) else None
+
+    @property
+    def seals_need(self) -> tuple[str, ...]:
+        """What is missing before the current batch takes its first seal, in words."""
+        missing = []
+        if self.treasury.bond < self.terms.bond << 40:
+            missing.append("the operator's bond is not full")
+        if self.treasury.short_houses:
+            missing.append(f"{self.treasury.short_houses} products' houses are short")
+        if self.treasury.house_cash < self.treasury.least_house_cash:
+            missing.append("the house's cash is short")
+        if self.current and not any(self.key_hash):
+            missing.append(f"batch {self.current} has no key")
+        batch = self.batch
+        if batch.number != self.current and batch.live and not (batch.settled or batch.closed):
+            missing.append(f"batch {batch.number} is void and not closed")
+        return tuple(missing)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account's ledger: `cash` and `claimable` cash X40, `lots` X44 by product where not zero.
+
+    `batch` is the batch of its last seal (0: none), in which it is live while `live` says so.
+    """
+
+    address: str
+    cash: int
+    lots: Mapping[int, int]
+    home: int | None
+    batch: int
+    units: int
+    seal_hash: bytes
+    live: bool
+    frozen: bool
+    claimable: int
