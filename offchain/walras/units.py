@@ -36,7 +36,7 @@ __all__ = [
 CASH_ID: Final = 65_535
 """Asset id of cash in the contract's ledger (SPEC §7)."""
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST: Final = 80  # characters of a number; longer ones are mistakes or mischief
 _LARGEST_EXPONENT: Final = 60
 _CLOSE = Fraction(1, 10_000_000)  # a suggested number should look like the one it replaces
