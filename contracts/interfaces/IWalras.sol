@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @dev Quantities carry their unit in braces. `Xn` is fixed point with n binary digits after the point:
+/// {cash X40} cash units × 2^40, {cash X84} cash units × 2^84 per lot, {lot X44} lots × 2^44.
+/// The page docs/SPEC.md gives every format and formula used here.
+
+/// @notice Offsets of a batch's phases from its start, and the absolute schedule.
+struct Timetable {
+    /// {s} start of batch 0, which is never open: the first batch starts at genesis + period
+    uint64 genesis;
+    /// {s} length of a batch
+    uint32 period;
+    /// {s} from here nothing can be cancelled or changed, and live ledgers are frozen
+    uint32 lockIn;
+    /// {s} from here nothing enters
+    uint32 lockOut;
+    /// {s} lock-out plus the chain's finality: from here the key may be published
+    uint32 revealFrom;
+    /// {s} T1: without a key the batch is void from here
+    uint32 keyDeadline;
+    /// {s} T2: until here only the operator settles
+    uint32 exclusiveUntil;
+    /// {s} T3: without a settlement the batch is void from here
+    uint32 deadline;
+}
+
+/// @notice Everything a market fixes for ever.
+struct Parameters {
+    /// registers keys, lists products, posts the bond; can stop no exit
+    address operator;
+    /// ERC-20 numeraire. Assumed: exact transfers, no rebasing; anything else only hurts this asset's own deposits and withdrawals
+    address cash;
+    /// {cash base unit} in one cash unit
+    uint96 cashUnit;
+    Timetable timetable;
+    /// {s} of one block; each phase must last two
+    uint32 blockTime;
+    /// {unit} declared units a batch may hold, at most 8,250
+    uint16 capacity;
+    /// {cash unit} total cash the market takes in, at most 2^55
+    uint64 cashCap;
+    /// {cash unit} bound on the value of all cover, at most 2^66: fixes the house's funding
+    uint96 coverCap;
+    /// {cash unit} the operator's bond
+    uint64 bond;
+    /// {cash unit} paid from the bond to each live account of a void batch
+    uint64 compensation;
+    /// {cash X40 / wei} price of gas in cash
+    uint64 cashPerWei;
+    /// {wei / gas} lowest base fee charged
+    uint64 minBaseFee;
+}
+
+/// @notice Trading state of a product: one storage word.
+struct Product {
+    /// {lot X44} the house's holding
+    uint96 house;
+    /// {cash X40 / lot} reference price of the vanishing market maker
+    uint80 referencePrice;
+    /// {cash X24 / lot} listing scale
+    uint56 scale;
+    /// {1e-4 of scale} tick
+    uint8 tickBps;
+    /// 2^depthLog2 {lot} of volume move the reference half way
+    uint8 depthLog2;
+    /// 2^houseLog2 {lot} is the least the house must hold
+    uint8 houseLog2;
+}
+
+/// @notice Custody of an asset.
+struct Listing {
+    address token;
+    /// {base unit / lot} (for cash: base units per cash unit)
+    uint96 lot;
+    /// {lot X44 or cash X40} everything of it inside the contract
+    uint128 custody;
+    /// {lot X44 or cash X40} custody never exceeds it by a deposit
+    uint128 cap;
+}
+
+/// @notice An account: two storage words. Balances of other than the home product are in `lotsOf`.
+struct Account {
+    /// {cash X40}
+    uint96 cash;
+    /// {lot X44} of the home product
+    uint96 home;
+    /// home product id + 1, 0 while the account never held a product
+    uint16 homeProduct;
+    /// batch of the live submission, 0 if none
+    uint32 batch;
+    /// {unit} declared for it
+    uint8 units;
+    /// reserved
+    uint8 flags;
+    /// H(TAG_SEAL, batchId, ct)
+    bytes32 sealHash;
+}
+
+/// @notice The batch that last took a seal.
+struct Batch {
+    uint32 number;
+    /// live accounts, fixed at lock-out
+    uint32 live;
+    /// {unit} declared by them
+    uint16 units;
+    bool settled;
+    /// void by a leak, or void and closed
+    bool closed;
+    /// {cash X40} admission fees, for the settler
+    uint96 pot;
+}
+
+/// @notice Operator's and common funds.
+struct Treasury {
+    /// {cash X40}
+    uint96 houseCash;
+    /// {cash X40}
+    uint96 bond;
+    /// products whose house is below its least holding
+    uint16 shortHouses;
+    /// {cash X40} nobody's: surcharges and slashed bonds
+    uint96 burnt;
+    /// {cash X40} set aside for compensation of void batches
+    uint96 reserved;
+}
+
+/// @notice What a deposit in {depositAndSeal} wants.
+struct Deposit {
+    /// product id, or 65535 for cash
+    uint16 asset;
+    /// {base unit}
+    uint256 amount;
+}
+
+/// @notice Phases of a batch; only forward.
+enum Phase {
+    PENDING,
+    OPEN,
+    LOCKED_IN,
+    LOCKED_OUT,
+    REVEAL,
+    CLEARING,
+    FALLBACK,
+    SETTLED,
+    VOID
+}
+
+/// @notice Why a submission does not trade in its batch. The order is the order of precedence.
+enum VoidReason {
+    NONE,
+    UNOPENED,
+    MALFORMED,
+    OVERSIZED,
+    EXPIRED,
+    UNCOVERED
+}
+
+/// @title Walras: a sealed batch auction that checks its auctioneer
+/// @notice Bidders escrow tokens and seal orders; after lock-out the batch key is published, the contract opens every order itself,
+/// computes every fill from posted prices in exact integers and accepts only if every product clears.
+/// @dev Safety of an asset assumes its token moves exactly what it says and never shrinks balances. Liveness of an asset's
+/// withdrawals assumes its token lets this contract transfer. No other asset and no settlement depends on either.
+interface IWalras {
+    /* ------------------------------------------------ events ------------------------------------------------ */
+
+    /// @notice A product trades from batch `fromBatch` on.
+    event Listed(uint16 indexed product, address indexed token, uint96 lot, uint32 fromBatch);
+    /// @notice The scale of a product was set to its reference. {cash X24 / lot}
+    event ScaleReset(uint16 indexed product, uint56 scale);
+    /// @notice `amount` {base unit} of `asset` came into the account's ledger.
+    event Deposited(address indexed account, uint16 indexed asset, uint256 amount);
+    /// @notice `amount` {base unit} of `asset` left the account's ledger to `to`.
+    event Withdrawn(address indexed account, uint16 indexed asset, uint256 amount, address to);
+    /// @notice The public key (x, y) of a batch.
+    event KeyRegistered(uint32 indexed batch, uint256 x, uint256 y);
+    /// @notice The secret key of a batch: every seal of it is readable from here on.
+    event KeyRevealed(uint32 indexed batch, uint256 secret);
+    /// @notice The secret key of a batch was shown before its lock-out: the batch is void.
+    event KeyLeaked(uint32 indexed batch, address indexed reporter, uint256 secret);
+    /// @notice A sealed submission. `fee` {cash X40} includes the surcharge.
+    event Sealed(uint32 indexed batch, address indexed account, uint8 units, uint96 fee, bytes ct);
+    /// @notice The account has no live submission in `batch` any more.
+    event Cancelled(uint32 indexed batch, address indexed account);
+    /// @notice The account's submission does not trade in this batch.
+    event Voided(uint32 indexed batch, address indexed account, VoidReason reason);
+    /// @notice A batch settled.
+    /// @param products ids that submissions touched, ascending
+    /// @param prices {cash X84 / lot}
+    /// @param volumes {lot X44} bought
+    /// @param live accounts listed, voids among them
+    /// @param loss {cash X40} bound on welfare lost to rounding
+    /// @param freedom {cash X40} bound on what another accepted price vector could have moved
+    event Settled(
+        uint32 indexed batch,
+        address indexed settler,
+        uint16[] products,
+        int256[] prices,
+        uint256[] volumes,
+        uint32 live,
+        uint32 voids,
+        uint256 loss,
+        uint256 freedom
+    );
+    /// @notice A void batch was closed and the bond slashed. {cash X40}
+    event VoidClosed(uint32 indexed batch, address indexed caller, uint256 reward, uint256 compensation, uint256 burnt);
+    /// @notice `amount` {cash X40} became claimable by `account`.
+    event Credited(address indexed account, uint256 amount);
+    /// @notice `amount` {cash base unit} of claimable cash left to `to`.
+    event Claimed(address indexed account, uint256 amount, address to);
+    /// @notice The bond changed. {cash X40}
+    event BondChanged(uint256 bond);
+    /// @notice The house of an asset changed by funding or drawing. {lot X44 or cash X40}
+    event HouseChanged(uint16 indexed asset, uint256 holding);
+
+    /* ------------------------------------------------ errors ------------------------------------------------ */
+
+    /// @notice A constructor or listing parameter is outside its range.
+    error BadParameter(string name, uint256 value);
+    /// @notice Only the operator may do this (now).
+    error NotOperator(address caller);
+    /// @notice No product or asset has this id.
+    error UnknownAsset(uint16 asset);
+    /// @notice There is no contract at the token's address.
+    error NoToken(address token);
+    /// @notice The token of this address is cash or listed already.
+    error AlreadyListed(address token);
+    /// @notice No further product fits.
+    error TooManyProducts();
+    /// @notice The scale is still within four times of the reference.
+    error ScaleHolds(uint256 scale, uint256 target);
+    /// @notice `amount` {base unit} is no whole number of ledger units; `exact` is the next lower that is.
+    error InexactAmount(uint256 amount, uint256 exact);
+    /// @notice The token delivered another amount than requested.
+    error WrongTransfer(uint256 requested, uint256 received);
+    /// @notice The deposit would exceed the cap. {lot X44 or cash X40}
+    error CapExceeded(uint256 custody, uint256 cap);
+    /// @notice The ledger holds less. {lot X44 or cash X40}
+    error InsufficientBalance(uint256 requested, uint256 available);
+    /// @notice Amount zero, or recipient zero or this contract.
+    error BadTransfer();
+    /// @notice A live account is frozen from lock-in to the end of its batch.
+    error Frozen(address account, uint32 batch);
+    /// @notice The batch is in another phase than this needs.
+    error WrongPhase(uint32 batch, Phase phase);
+    /// @notice Only the current batch takes seals.
+    error NotCurrent(uint32 batch, uint32 current);
+    /// @notice From lock-in a live submission is committed.
+    error Committed(address account, uint32 batch);
+    /// @notice The account has no live submission.
+    error NotLive(address account);
+    /// @notice No key is registered for the batch.
+    error KeyMissing(uint32 batch);
+    /// @notice The batch has a key already, or started.
+    error KeyTooLate(uint32 batch);
+    /// @notice A key with this x was used before.
+    error KeyUsed(uint256 x);
+    /// @notice (x, y) is no point of secp256k1.
+    error NotOnCurve(uint256 x, uint256 y);
+    /// @notice The secret is not the one of the registered key.
+    error WrongSecret(uint32 batch);
+    /// @notice A void batch has to be closed first.
+    error VoidUnclosed(uint32 batch);
+    /// @notice The batch is not void, was closed, or had nobody live.
+    error NothingToClose(uint32 batch);
+    /// @notice No compensation is due to this account.
+    error NothingDue(address account);
+    /// @notice The bond is below its full amount. {cash X40}
+    error BondShort(uint256 bond, uint256 full);
+    /// @notice The house is below its least holding of some product or of cash.
+    error HouseUnderfunded(uint16 shortHouses, uint256 houseCash, uint256 leastCash);
+    /// @notice Units outside [10, 255], or too few for the ciphertext's length.
+    error BadUnits(uint8 units, uint256 length);
+    /// @notice The batch is full. {unit}
+    error BatchFull(uint256 units, uint256 capacity);
+    /// @notice A batch is unfinished: funds that back it stay.
+    error Unfinished(uint32 batch);
+    /// @notice Product ids of a settlement must ascend.
+    error ProductsNotAscending(uint16 product);
+    /// @notice No such product in this batch.
+    error UnknownProduct(uint16 product);
+    /// @notice |price| must be below 2^138.
+    error PriceOutOfRange(uint16 product, int256 price);
+    /// @notice Products and prices differ in number.
+    error LengthMismatch(uint256 products, uint256 prices);
+    /// @notice A submission lists a product without a posted price.
+    error PriceMissing(uint16 product);
+    /// @notice A price was posted that no submission asks for.
+    error PriceUnused(uint16 product);
+    /// @notice Submission data ends inside a submission.
+    error TruncatedData();
+    /// @notice Accounts of a settlement must ascend.
+    error AccountsNotAscending(address account);
+    /// @notice The account has no live submission in this batch.
+    error AccountNotLive(address account);
+    /// @notice These are not the bytes the account sealed.
+    error WrongCiphertext(address account);
+    /// @notice The settlement lists another number of accounts than are live.
+    error LiveCountMismatch(uint256 listed, uint256 live);
+    /// @notice [C-1] the product does not clear at these prices. {lot X44}
+    error NotCleared(uint16 product, int256 excess, uint256 tolerance);
+    /// @notice [C-2] the house cannot take the residue. {lot X44 or cash X40}
+    error HouseShort(uint16 asset, int256 holding);
+    /// @notice A ledger would leave its range: the prices cannot be right.
+    error LedgerOutOfRange(address account, uint16 asset, int256 balance);
+
+    /* ----------------------------------------------- escrow ----------------------------------------------- */
+
+    /// @notice Takes `amount` {base unit} of `asset` into the caller's ledger.
+    /// @dev Reverts InexactAmount unless the amount is exact in ledger units; WrongTransfer unless exactly that much arrives; Frozen.
+    function deposit(uint16 asset, uint256 amount) external;
+
+    /// @notice As {deposit}, with an EIP-2612 permit. A permit that fails (used up by somebody else, say) is ignored: the allowance decides.
+    function depositWithPermit(uint16 asset, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
+
+    /// @notice Deposits and seals in one call.
+    function depositAndSeal(Deposit[] calldata deposits, uint32 batch, uint8 units, bytes calldata ct) external;
+
+    /// @notice Sends `amount` {base unit} of the caller's ledger to `to`; `type(uint256).max` means all whole base units.
+    /// @dev Debits rounded up. Reverts Frozen.
+    function withdraw(uint16 asset, uint256 amount, address to) external;
+
+    /// @notice Sends all whole base units of the caller's claimable cash (rewards, compensation) to `to`. Never frozen.
+    function claim(address to) external;
+
+    /* ------------------------------------------------ sealing ----------------------------------------------- */
+
+    /// @notice Seals a submission for the current batch; replaces the caller's own in OPEN.
+    /// @param units declared size: at least what the opened submission needs (docs/SPEC.md §2), else it is void
+    /// @param ct R(33) ‖ ciphertext
+    function seal(uint32 batch, uint8 units, bytes calldata ct) external;
+
+    /// @notice Takes the caller's submission back. OPEN only; the fee stays.
+    function cancel() external;
+
+    /* ------------------------------------------------ operator ---------------------------------------------- */
+
+    /// @notice Registers the public key of a batch that has not started.
+    function registerKey(uint32 batch, uint256 x, uint256 y) external;
+
+    /// @notice Publishes the secret key of a batch, from lock-out plus finality until T1. Anybody who has it may.
+    function reveal(uint32 batch, uint256 secret) external;
+
+    /// @notice Shows that a batch's secret is known before its lock-out: voids the batch, burns the bond.
+    function reportLeak(uint32 batch, uint256 secret) external;
+
+    /// @notice Lists a product from the next batch on. Operator only.
+    /// @param scale {cash X24 / lot} @param lotsCap {lot} custody cap
+    function list(address token, uint96 lot, uint56 scale, uint8 tickBps, uint8 depthLog2, uint64 lotsCap) external returns (uint16 product);
+
+    /// @notice Sets the scale of a product to its reference when they are four times apart. Anybody, while no batch is unfinished.
+    function resetScale(uint16 product) external;
+
+    /// @notice Adds to the house. Anybody.
+    function fundHouse(uint16 asset, uint256 amount) external;
+
+    /// @notice Takes from the house what is above its least holding. Operator, while no batch is unfinished.
+    function drawHouse(uint16 asset, uint256 amount, address to) external;
+
+    /// @notice Adds to the operator's bond. Anybody.
+    function addBond(uint256 amount) external;
+
+    /// @notice Takes from the bond. Operator, while no batch is unfinished.
+    function drawBond(uint256 amount, address to) external;
+
+    /* ----------------------------------------------- settlement --------------------------------------------- */
+
+    /// @notice Settles a batch at posted prices if, and only if, they clear it.
+    /// @dev Requirements: phase CLEARING (operator) or FALLBACK (anybody); `products` strictly ascending and exactly those that submissions
+    /// list; `submissions` lists every live account once, strictly ascending, as account(20) ‖ len u16 ‖ ct; every product satisfies [C-1], [C-2].
+    /// Moves no token and calls nothing. The batch's pot becomes claimable by the caller.
+    function settle(uint32 batch, uint16[] calldata products, int256[] calldata prices, bytes calldata submissions) external;
+
+    /// @notice Closes a void batch that had live accounts: slashes the bond. Anybody, for a reward.
+    function closeVoid(uint32 batch) external;
+
+    /// @notice Credits `account` with the compensation for its seal in a closed void batch. Once, before its next seal.
+    function compensate(address account) external;
+
+    /* ------------------------------------------------- views ------------------------------------------------ */
+
+    function parameters() external view returns (Parameters memory);
+    function product(uint16 id) external view returns (Product memory);
+    function listing(uint16 asset) external view returns (Listing memory);
+    /// @notice Products listed, whether or not they trade yet.
+    function productsListed() external view returns (uint16);
+    /// @notice Products that trade in `batch` (the current or the last one).
+    function productCount(uint32 batch) external view returns (uint16);
+    function account(address owner) external view returns (Account memory);
+    /// @notice Ledger of an account. {lot X44 or cash X40}
+    function balanceOf(address owner, uint16 asset) external view returns (uint256);
+    /// @notice {cash X40}
+    function claimable(address owner) external view returns (uint256);
+    function batch() external view returns (Batch memory);
+    function treasury() external view returns (Treasury memory);
+    /// @notice {cash X40} the house's least cash
+    function leastHouseCash() external view returns (uint256);
+    /// @notice keccak256(x ‖ y) of a batch's key, 0 if none.
+    function keyHash(uint32 batch) external view returns (bytes32);
+    /// @notice Published secret of a batch, 0 if none.
+    function secret(uint32 batch) external view returns (uint256);
+    /// @notice keccak256(abi.encode(products, prices)) of a settled batch; 1 void with, 2 void without compensation; 0 otherwise.
+    function outcome(uint32 batch) external view returns (bytes32);
+    /// @notice Current batch by the clock, 0 before the first.
+    function currentBatch() external view returns (uint32);
+    function phase(uint32 batch) external view returns (Phase);
+    function isFrozen(address owner) external view returns (bool);
+    /// @notice {cash X40} admission fee of a seal now: fee and the surcharge on top, which is burnt.
+    function admissionFee(uint8 units) external view returns (uint256 fee, uint256 surcharge);
+    function batchId(uint32 batch) external view returns (bytes32);
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {Account, Batch, IWalras, Listing, Parameters, Phase, Product, Treasury} from "../interfaces/IWalras.sol";
+
+/// @notice A product, or cash, as a wallet needs it.
+struct AssetView {
+    uint16 id;
+    Listing listing;
+    Product product;
+    string symbol;
+    uint8 decimals;
+    /// trades in the current batch
+    bool active;
+}
+
+/// @notice A market at one block.
+struct MarketView {
+    uint64 time;
+    uint64 blockNumber;
+    uint256 chainId;
+    Parameters parameters;
+    uint32 currentBatch;
+    Phase phase;
+    bytes32 keyHash;
+    Batch batch;
+    Phase batchPhase;
+    Treasury treasury;
+    uint256 leastHouseCash;
+    /// {cash X40} of the smallest seal now
+    uint256 fee;
+    uint256 surcharge;
+    AssetView cash;
+    AssetView[] products;
+}
+
+/// @notice An account at one block.
+struct AccountView {
+    Account account;
+    bool live;
+    bool frozen;
+    /// {cash X40}
+    uint256 claimable;
+    /// {lot X44} ledger by product id
+    uint256[] lots;
+    /// {base unit} cash first, then by product id
+    uint256[] wallet;
+    /// {base unit} allowance to the market, cash first
+    uint256[] allowance;
+}
+
+/// @title Everything a wallet needs in one call
+/// @notice Reads only; holds nothing. Token calls that fail read as zero and empty, so that one bad token hides no other.
+contract WalrasLens {
+    uint16 private constant CASH = type(uint16).max;
+    uint8 private constant LEAST_UNITS = 10;
+
+    /// @notice The whole market.
+    function market(IWalras walras) external view returns (MarketView memory v) {
+        v.time = uint64(block.timestamp);
+        v.blockNumber = uint64(block.number);
+        v.chainId = block.chainid;
+        v.parameters = walras.parameters();
+        v.currentBatch = walras.currentBatch();
+        v.phase = walras.phase(v.currentBatch);
+        v.keyHash = walras.keyHash(v.currentBatch);
+        v.batch = walras.batch();
+        v.batchPhase = walras.phase(v.batch.number);
+        v.treasury = walras.treasury();
+        v.leastHouseCash = walras.leastHouseCash();
+        (v.fee, v.surcharge) = walras.admissionFee(LEAST_UNITS);
+        uint16 active = walras.productCount(v.currentBatch);
+        v.cash = _asset(walras, CASH, true);
+        v.products = new AssetView[](walras.productsListed());
+        for (uint16 i; i < v.products.length; ++i) {
+            v.products[i] = _asset(walras, i, i < active);
+            v.products[i].product = walras.product(i);
+        }
+    }
+
+    /// @notice One account of it.
+    function account(IWalras walras, address owner) external view returns (AccountView memory v) {
+        v.account = walras.account(owner);
+        Batch memory b = walras.batch();
+        v.live = v.account.batch != 0 && v.account.batch == b.number && !b.settled && walras.phase(b.number) != Phase.VOID;
+        v.frozen = walras.isFrozen(owner);
+        v.claimable = walras.claimable(owner);
+        uint256 count = walras.productsListed();
+        v.lots = new uint256[](count);
+        v.wallet = new uint256[](count + 1);
+        v.allowance = new uint256[](count + 1);
+        for (uint256 i; i <= count; ++i) {
+            uint16 asset = i == 0 ? CASH : uint16(i - 1);
+            if (i != 0) v.lots[i - 1] = walras.balanceOf(owner, asset);
+            IERC20Metadata token = IERC20Metadata(walras.listing(asset).token);
+            if (address(token).code.length == 0) continue;
+            try token.balanceOf(owner) returns (uint256 held) {
+                v.wallet[i] = held;
+            } catch {}
+            try token.allowance(owner, address(walras)) returns (uint256 allowed) {
+                v.allowance[i] = allowed;
+            } catch {}
+        }
+    }
+
+    function _asset(IWalras walras, uint16 id, bool active) private view returns (AssetView memory v) {
+        v.id = id;
+        v.active = active;
+        v.listing = walras.listing(id);
+        IERC20Metadata token = IERC20Metadata(v.listing.token);
+        if (address(token).code.length == 0) return v;
+        try token.symbol() returns (string memory symbol) {
+            v.symbol = symbol;
+        } catch {}
+        try token.decimals() returns (uint8 decimals) {
+            v.decimals = decimals;
+        } catch {}
+    }
+}

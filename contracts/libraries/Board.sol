@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IWalras, Product} from "../interfaces/IWalras.sol";
+import {PRICE_BOUND} from "./Constants.sol";
+
+/// @dev A product in a settlement: its posted price and what the batch adds up to at it.
+struct Line {
+    uint256 id;
+    int256 price; // {cash X84 / lot}
+    uint256 tick; // {cash X40 / lot}
+    int256 demand; // {lot X44} z
+    uint256 tolerance; // {ulp} c
+    uint256 gross; // {ulp} C
+    uint256 volume; // {lot X44} bought
+    bool used;
+    Product product;
+}
+
+/// @dev The posted products of a settlement, found by id.
+library Board {
+    struct Data {
+        Line[] lines;
+        uint256[] pointers; // product id -> memory address of its line, 0 if not posted
+    }
+
+    function build(mapping(uint256 => Product) storage products, uint256 count, uint16[] calldata ids, int256[] calldata prices)
+        internal
+        view
+        returns (Data memory board)
+    {
+        if (ids.length != prices.length) revert IWalras.LengthMismatch(ids.length, prices.length);
+        board.lines = new Line[](ids.length);
+        board.pointers = new uint256[](count);
+        uint256 next;
+        for (uint256 i; i < ids.length; ++i) {
+            uint16 id = ids[i];
+            int256 price = prices[i];
+            if (id < next) revert IWalras.ProductsNotAscending(id);
+            if (id >= count) revert IWalras.UnknownProduct(id);
+            if (price >= PRICE_BOUND || price <= -PRICE_BOUND) revert IWalras.PriceOutOfRange(id, price);
+            next = uint256(id) + 1;
+            Line memory line = board.lines[i];
+            line.id = id;
+            line.price = price;
+            line.product = products[id];
+            line.tick = tickUp(line.product);
+            uint256 pos;
+            assembly ("memory-safe") {
+                pos := line
+            }
+            board.pointers[id] = pos;
+        }
+    }
+
+    /// @return tick {cash X40 / lot} scale·tickBps/10^4, up
+    function tickUp(Product memory p) internal pure returns (uint256 tick) {
+        unchecked {
+            return (((uint256(p.scale) << 16) * p.tickBps) + 9_999) / 10_000;
+        }
+    }
+
+    /// @dev The line of a listed product below the board's count. Reverts where no price was posted.
+    function find(Data memory board, uint256 id) internal pure returns (Line memory line) {
+        uint256 pos = board.pointers[id];
+        if (pos == 0) revert IWalras.PriceMissing(uint16(id));
+        assembly ("memory-safe") {
+            line := pos
+        }
+        line.used = true;
+    }
+}

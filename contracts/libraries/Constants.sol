@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/* Widths, docs/SPEC.md §1 */
+
+// {X} binary digits of a cash ledger and of a curve price
+uint256 constant CASH_BITS = 40;
+// {X} binary digits of a product ledger and of a demanded rate
+uint256 constant LOT_BITS = 44;
+// {X} from lots X44 times cash X84 down to cash X40
+uint256 constant PAYMENT_SHIFT = 88;
+uint256 constant MAX_RATE = 1 << 48; // {portfolio unit}
+uint256 constant MAX_WEIGHT = 1 << 20; // {lot}
+int256 constant MAX_CURVE_PRICE = 1 << 112; // {cash X40}
+int256 constant PRICE_BOUND = 1 << 138; // {cash X84} exclusive
+uint256 constant MAX_LEGS = 16;
+uint256 constant MAX_STEPS = 16; // a side
+uint256 constant MAX_LISTED = 64; // products and auths of a submission
+uint256 constant MAX_PRODUCTS = 1024; // of a market
+uint16 constant CASH = type(uint16).max; // asset id
+
+/* Capacity, docs/SPEC.md §2: upper bounds of what a settlement spends, measured by scripts/gas.py */
+
+uint256 constant UNIT_GAS = 2_000; // {gas/unit}
+uint256 constant SUBMISSION_GAS = 17_000;
+uint256 constant BYTE_GAS = 30;
+uint256 constant PRODUCT_GAS = 8_000;
+uint256 constant AUTH_GAS = 2_500;
+uint256 constant LEG_GAS = 900;
+uint256 constant STEP_GAS = 700;
+uint256 constant WORD_GAS = 22_500;
+uint256 constant MIN_UNITS = 10;
+// {byte/unit} share of a 128 KiB transaction
+uint256 constant UNIT_BYTES = 15;
+// {byte} account and length before each ciphertext of a settlement
+uint256 constant ITEM_HEAD = 22;
+uint256 constant MAX_CAPACITY = 8_250; // {unit} fits 2^24 gas with the fixed part
+uint256 constant VOID_GAS = 150_000; // refunded to who closes a void batch

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Account, IWalras, VoidReason} from "../interfaces/IWalras.sol";
+import {CASH, LOT_BITS, WORD_GAS} from "./Constants.sol";
+import {Entry, Reading} from "./Submission.sol";
+
+/// @dev Balances: one word per account holds cash and its home product; the other products lie two to a word. docs/SPEC.md §7.
+library Ledger {
+    struct Data {
+        mapping(address owner => Account) accounts;
+        mapping(address owner => mapping(uint256 pair => uint256)) pairs; // {lot X44} even product low, odd product high
+    }
+
+    function balanceOf(Data storage ledger, address owner, uint16 asset) internal view returns (uint256) {
+        Account storage a = ledger.accounts[owner];
+        if (asset == CASH) return a.cash;
+        if (a.homeProduct == uint256(asset) + 1) return a.home;
+        return (ledger.pairs[owner][asset >> 1] >> _shift(asset)) & type(uint128).max;
+    }
+
+    /// @dev Reads an account into `a`, so that a settlement needs no fresh memory for each.
+    function load(Data storage ledger, address owner, Account memory a) internal view {
+        Account storage stored = ledger.accounts[owner];
+        (a.cash, a.home, a.homeProduct, a.batch, a.units) = (stored.cash, stored.home, stored.homeProduct, stored.batch, stored.units);
+        a.sealHash = stored.sealHash;
+    }
+
+    function credit(Data storage ledger, address owner, uint16 asset, uint256 amount) internal {
+        Account storage a = ledger.accounts[owner];
+        if (asset == CASH) {
+            a.cash += uint96(amount); // custody caps keep every balance below 2^96
+            return;
+        }
+        if (a.homeProduct == 0) a.homeProduct = asset + 1;
+        if (a.homeProduct == asset + 1) a.home += uint96(amount);
+        else ledger.pairs[owner][asset >> 1] += amount << _shift(asset);
+    }
+
+    function debit(Data storage ledger, address owner, uint16 asset, uint256 amount) internal {
+        uint256 available = balanceOf(ledger, owner, asset);
+        if (amount > available) revert IWalras.InsufficientBalance(amount, available);
+        Account storage a = ledger.accounts[owner];
+        if (asset == CASH) a.cash -= uint96(amount);
+        else if (a.homeProduct == asset + 1) a.home -= uint96(amount);
+        else ledger.pairs[owner][asset >> 1] -= amount << _shift(asset);
+    }
+
+    /// @dev Reads the balances a submission needs. Rules 7 and 8 of docs/SPEC.md §2.
+    function cover(Data storage ledger, address owner, Account memory a, Reading memory r) internal view returns (VoidReason) {
+        unchecked {
+            if (a.homeProduct == 0) a.homeProduct = uint16(r.entries[0].line.id) + 1;
+            bool covered = r.cover <= a.cash;
+            uint256 pair = type(uint256).max;
+            uint256 word;
+            for (uint256 i; i < r.count; ++i) {
+                Entry memory e = r.entries[i];
+                uint256 id = e.line.id;
+                if (a.homeProduct == id + 1) {
+                    e.balance = a.home;
+                } else {
+                    if (id >> 1 != pair) {
+                        pair = id >> 1;
+                        r.gas += WORD_GAS;
+                        if (r.gas > r.gasLimit) return VoidReason.OVERSIZED;
+                        word = ledger.pairs[owner][pair];
+                    }
+                    e.balance = (word >> _shift(id)) & type(uint128).max;
+                }
+                if (e.cover << LOT_BITS > e.balance) covered = false;
+            }
+            return covered ? VoidReason.NONE : VoidReason.UNCOVERED;
+        }
+    }
+
+    /// @dev Moves the balances of a submission that trades. Requires {cover} before.
+    function trade(Data storage ledger, address owner, Account memory a, Reading memory r) internal {
+        unchecked {
+            bool moved = r.cash != 0;
+            uint256 i;
+            while (i < r.count) {
+                Entry memory e = r.entries[i++];
+                uint256 id = e.line.id;
+                uint256 next = _moved(owner, uint16(id), e.balance, e.fill);
+                if (a.homeProduct == id + 1) {
+                    if (e.fill != 0) moved = true;
+                    a.home = uint96(next);
+                    continue;
+                }
+                uint256 pair = id >> 1;
+                uint256 word = next << _shift(id);
+                bool both = id & 1 == 0 && i < r.count && r.entries[i].line.id == id + 1 && a.homeProduct != id + 2;
+                if (!both && e.fill == 0) continue;
+                if (both) {
+                    Entry memory odd = r.entries[i++];
+                    if (e.fill == 0 && odd.fill == 0) continue;
+                    word |= _moved(owner, uint16(id + 1), odd.balance, odd.fill) << 128;
+                } else {
+                    // the other half of the word is of no product of this submission, or of the home product, which never lies here
+                    word |= ledger.pairs[owner][pair] & (uint256(type(uint128).max) << (128 - _shift(id)));
+                }
+                ledger.pairs[owner][pair] = word;
+            }
+            if (!moved) return;
+            a.cash = uint96(_moved(owner, CASH, a.cash, r.cash));
+            Account storage stored = ledger.accounts[owner];
+            (stored.cash, stored.home, stored.homeProduct) = (a.cash, a.home, a.homeProduct);
+        }
+    }
+
+    /// @dev A covered account never falls below zero; no settlement that clears lifts one past custody. Wrong prices might.
+    function _moved(address owner, uint16 asset, uint256 balance, int256 by) private pure returns (uint256) {
+        unchecked {
+            int256 next = int256(balance) + by;
+            if (next < 0 || next > int256(uint256(type(uint96).max))) revert IWalras.LedgerOutOfRange(owner, asset, next);
+            return uint256(next);
+        }
+    }
+
+    function _shift(uint256 product) private pure returns (uint256) {
+        return (product & 1) << 7;
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Account, IWalras, Product, Treasury, VoidReason} from "../interfaces/IWalras.sol";
+import {Board} from "./Board.sol";
+import {Certificate} from "./Certificate.sol";
+import {CASH, ITEM_HEAD, UNIT_BYTES} from "./Constants.sol";
+import {Ledger} from "./Ledger.sol";
+import {Seal} from "./Seal.sol";
+import {Reading, Submission} from "./Submission.sol";
+
+/// @dev The pass over a batch: open, decode, status, trade, certificate. Deployed by itself and linked, to keep Walras below the code size limit;
+/// everything else about a settlement (phase, caller, reward) is decided before and after it in Walras.
+library Settlement {
+    using Ledger for Ledger.Data;
+
+    /// @dev What lock-out fixed.
+    struct Terms {
+        uint32 batch;
+        bytes32 id;
+        uint256 secret;
+        uint256 lockOut; // {s}
+        uint256 productCount;
+        uint256 live;
+    }
+
+    struct Result {
+        uint256[] volumes; // {lot X44}
+        uint32 voids;
+        uint256 loss; // {cash X40}
+        uint256 freedom; // {cash X40}
+    }
+
+    struct Tally {
+        uint256 listed;
+        uint32 voids;
+        int256 cash; // {cash X40} received by accounts
+        uint256 slopes; // for [C-3]
+    }
+
+    function run(
+        Ledger.Data storage ledger,
+        mapping(uint256 => Product) storage products,
+        Treasury storage treasury,
+        Terms memory terms,
+        uint16[] calldata ids,
+        int256[] calldata prices,
+        bytes calldata submissions
+    ) external returns (Result memory result) {
+        Board.Data memory board = Board.build(products, terms.productCount, ids, prices);
+        Tally memory tally = _accounts(ledger, board, terms, submissions);
+        if (tally.listed != terms.live) revert IWalras.LiveCountMismatch(tally.listed, terms.live);
+
+        (uint256 squares, uint256 misses, uint256 volumes, int256 short) = Certificate.close(board, products);
+        // [C-2] the accounts' ulps and the maker's cash are the house's, so that cash sums to zero exactly
+        int256 cash = int256(uint256(treasury.houseCash)) - tally.cash;
+        if (cash < 0 || cash > int256(uint256(type(uint96).max))) revert IWalras.HouseShort(CASH, cash);
+        treasury.houseCash = uint96(uint256(cash));
+        treasury.shortHouses = uint16(uint256(int256(uint256(treasury.shortHouses)) + short));
+
+        result.volumes = new uint256[](ids.length);
+        for (uint256 i; i < ids.length; ++i) {
+            result.volumes[i] = board.lines[i].volume;
+        }
+        result.voids = tally.voids;
+        result.loss = Certificate.lossUp(tally.slopes, squares);
+        result.freedom = Certificate.freedomUp(misses, volumes);
+    }
+
+    function _accounts(Ledger.Data storage ledger, Board.Data memory board, Terms memory terms, bytes calldata data) private returns (Tally memory tally) {
+        uint256 buffer = Seal.allocate(UNIT_BYTES * type(uint8).max);
+        Reading memory r = Submission.allocate();
+        Account memory a;
+        uint256 last;
+        while (data.length != 0) {
+            if (data.length < ITEM_HEAD) revert IWalras.TruncatedData();
+            address owner = address(bytes20(data));
+            uint256 length = ITEM_HEAD + uint16(bytes2(data[20:]));
+            if (data.length < length) revert IWalras.TruncatedData();
+            if (uint160(owner) <= last) revert IWalras.AccountsNotAscending(owner);
+            last = uint160(owner);
+            bytes calldata ct = data[ITEM_HEAD:length];
+            data = data[length:];
+
+            ledger.load(owner, a);
+            if (a.batch != terms.batch) revert IWalras.AccountNotLive(owner);
+            VoidReason reason = _open(r, board, terms, buffer, owner, a, ct);
+            if (reason == VoidReason.NONE && r.validUntil != 0 && r.validUntil < terms.lockOut) reason = VoidReason.EXPIRED;
+            if (reason == VoidReason.NONE) reason = ledger.cover(owner, a, r);
+            unchecked {
+                ++tally.listed;
+                if (reason != VoidReason.NONE) {
+                    ++tally.voids;
+                    emit IWalras.Voided(terms.batch, owner, reason);
+                    continue;
+                }
+                tally.cash += r.cash;
+                tally.slopes += r.loss;
+            }
+            Certificate.add(r);
+            ledger.trade(owner, a, r);
+        }
+    }
+
+    function _open(Reading memory r, Board.Data memory board, Terms memory terms, uint256 buffer, address owner, Account memory a, bytes calldata ct)
+        private
+        pure
+        returns (VoidReason)
+    {
+        if (ct.length > UNIT_BYTES * type(uint8).max) revert IWalras.WrongCiphertext(owner); // longer than any seal, and than the buffer
+        (uint256 pos, bytes32 hash) = Seal.load(buffer, terms.id, ct);
+        if (hash != a.sealHash) revert IWalras.WrongCiphertext(owner);
+        uint256 body = Seal.open(buffer, pos, ct.length, terms.id, terms.secret, owner);
+        if (body == 0) return VoidReason.UNOPENED;
+        return Submission.read(r, board, body, pos + ct.length, ct.length, a.units);
+    }
+}
