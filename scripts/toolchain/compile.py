@@ -26,7 +26,7 @@ SOURCES = ROOT / "contracts"
 OUT = ROOT / "build" / "contracts"
 STATE = ROOT / "build" / "compiled.json"
 PACKAGED = ROOT / "offchain" / "walras" / "chain" / "artifacts"
-PRODUCT = ("Walras", "WalrasLens")
+PRODUCT = ("Settlement", "Walras", "WalrasLens")
 
 IMPORT = re.compile(
     r"^\s*(?:import|}\s*from|.*\bfrom)\b[^;\"']*[\"']([^\"']+\.sol)[\"']", re.MULTILINE
@@ -163,7 +163,7 @@ def publish(contracts: dict[str, Any]) -> None:
             made = artifact(source, name, output)
             write(OUT / f"{name}.json", made)
             if name in PRODUCT:
-                kept = ("contractName", "abi", "bytecode", "deployedBytecode")
+                kept = ("contractName", "abi", "bytecode", "deployedBytecode", "linkReferences")
                 write(PACKAGED / f"{name}.json", {key: made[key] for key in kept})
 
 

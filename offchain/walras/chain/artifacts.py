@@ -17,12 +17,25 @@ _BUILT: Final = Path(__file__).parents[3] / "build" / "contracts"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One compiled contract; `bytecode` is its creation code without constructor arguments."""
+    """One compiled contract: creation code (hex) with gaps for the addresses of its libraries.
+
+    `gaps` gives the hex digit at which each library's address goes.
+    """
 
     name: str
     abi: Sequence[Mapping[str, Any]]
-    bytecode: bytes
-    runtime: bytes
+    bytecode: str
+    runtime: str
+    gaps: Mapping[str, tuple[int, ...]]
+
+    def linked(self, libraries: Mapping[str, str]) -> bytes:
+        """Creation code with the libraries' addresses (0x…) filled in."""
+        code = self.bytecode
+        for library, places in self.gaps.items():
+            address = libraries[library].removeprefix("0x").lower()
+            for at in places:
+                code = code[:at] + address + code[at + len(address) :]
+        return bytes.fromhex(code)
 
 
 @cache
@@ -40,15 +53,17 @@ def load(name: str) -> Artifact:
 def _parse(name: str, path: Path) -> Artifact:
     try:
         document = json.loads(path.read_text())
+        links = document.get("linkReferences", {}).values()
         return Artifact(
             name,
             document["abi"],
-            _code(document["bytecode"]),
-            _code(document.get("deployedBytecode", "0x")),
+            document["bytecode"].removeprefix("0x"),
+            document["deployedBytecode"].removeprefix("0x"),
+            {
+                library: tuple(2 * place["start"] for place in places)
+                for file in links
+                for library, places in file.items()
+            },
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path} is no contract artifact ({error}); compile again") from error
-
-
-def _code(field: str) -> bytes:
-    return bytes.fromhex(field.removeprefix("0x"))

@@ -124,9 +124,15 @@ class Client:
                 "check the address and the chain"
             )
 
-    def read(self, call: Call, block: int | str = "latest") -> Any:
-        """The value of a view function as of a block number or tag."""
-        return call.result(self.rpc("eth_call", call.request(), _tag(block)))
+    def read(self, call: Call, block: int | str = "latest", *, code: bytes | None = None) -> Any:
+        """The value of a view function as of a block number or tag.
+
+        With `code` the node pretends, for this call, that this is the contract at the address.
+        """
+        parameters: list[Any] = [call.request(), _tag(block)]
+        if code is not None:
+            parameters.append({call.address: {"code": "0x" + code.hex()}})
+        return call.result(self.rpc("eth_call", *parameters))
 
     def read_many(self, calls: Sequence[Call], block: int | str = "latest") -> list[Any]:
         """Values of many view functions of one block, a hundred per round trip."""

@@ -9,6 +9,7 @@ from typing import Final
 from eth_utils.address import to_checksum_address
 
 from walras.batch import CASH
+from walras.chain.artifacts import load
 from walras.chain.client import Client
 from walras.chain.interface import creation_code
 from walras.chain.market import Market
@@ -70,8 +71,9 @@ def deploy_market(client: Client, sender: Sender, terms: Terms) -> Market:
 
 
 def deploy_contract(sender: Sender, name: str, *args: object) -> str:
-    """Deploy a compiled contract; its address."""
-    created = sender.send(None, creation_code(name, *args)).created
+    """Deploy a compiled contract, its libraries first; its address."""
+    libraries = {library: deploy_contract(sender, library) for library in load(name).gaps}
+    created = sender.send(None, creation_code(name, libraries, *args)).created
     if created is None:
         raise ChainError(f"the node's receipt does not tell where {name} was deployed")
     return to_checksum_address(created)
@@ -90,7 +92,7 @@ def needs(market: Market, margin: int = HOUSE_MARGIN) -> dict[int, int]:
     for product in view.products:
         wanted = (margin << product.state.house_log2) * X44 - product.state.house
         lacking[product.asset.id] = ceil_div(max(wanted, 0), X44) * product.asset.unit
-    cash_short = max(margin * view.treasury.least_house_cash - view.treasury.house_cash, 0)
+    cash_short = max(margin * view.least_house_cash - view.treasury.house_cash, 0)
     lacking[CASH] = ceil_div(cash_short, X40) * view.cash.unit
     return {asset: amount for asset, amount in lacking.items() if amount}
 

@@ -64,15 +64,15 @@ def call(contract: str, address: str, name: str, *args: Any) -> Call:
     return Call(address, name, selector + encode(inputs, args), outputs)
 
 
-def creation_code(contract: str, *args: Any) -> bytes:
-    """Bytecode and constructor arguments: the data of the transaction that creates `contract`."""
+def creation_code(contract: str, libraries: Mapping[str, str], *args: Any) -> bytes:
+    """The data of the transaction that creates `contract`: linked bytecode, then arguments."""
     artifact = load(contract)
     (inputs,) = [
         tuple(collapse_if_tuple(dict(i)) for i in item["inputs"])
         for item in artifact.abi
         if item["type"] == "constructor"
     ] or [()]
-    return artifact.bytecode + encode(inputs, args)
+    return artifact.linked(libraries) + encode(inputs, args)
 
 
 def erc20_call(address: str, name: str, *args: Any) -> Call:

@@ -10,11 +10,11 @@ from eth_utils.address import is_address, to_checksum_address
 
 from walras.batch import CASH, BatchState, Product
 from walras.chain import events
+from walras.chain.artifacts import load
 from walras.chain.client import Client
 from walras.chain.interface import call
 from walras.chain.lockout import live_seals, read_state
 from walras.chain.sender import Sender
-from walras.chain.token import Token
 from walras.chain.trader import Trader
 from walras.chain.views import (
     AccountView,
@@ -36,6 +36,7 @@ E = TypeVar("E", bound=events.Event)
 VOID_PAID: Final = 1
 VOID_UNPAID: Final = 2
 _LOOK_BACK: Final = 10_000
+_LENS: Final = to_checksum_address(keccak256(b"walras.lens")[:20])
 
 
 class Market:
@@ -62,15 +63,7 @@ class Market:
     @cached_property
     def terms(self) -> Terms:
         """What the market fixed for ever."""
-        (raw,) = self.read_all([("parameters",)])
-        operator, cash, cash_unit, timetable, *rest = raw
-        return Terms(
-            to_checksum_address(operator),
-            to_checksum_address(cash),
-            cash_unit,
-            Schedule(*timetable),
-            *rest,
-        )
+        return _terms(self.read_all([("parameters",)])[0])
 
     @property
     def schedule(self) -> Schedule:
@@ -78,52 +71,29 @@ class Market:
         return self.terms.schedule
 
     def view(self) -> MarketView:
-        """The market now, everything of one block."""
-        block = self.client.block("latest")
-        now = max(self.client.now(), block.timestamp)
-        current = self.schedule.current(now)
-        raw_batch, raw_treasury, least, key, listed, trading = self.read_all(
-            [
-                ("batch",),
-                ("treasury",),
-                ("leastHouseCash",),
-                ("keyHash", current),
-                ("productsListed",),
-                ("productCount", current),
-            ],
-            block.number,
-        )
-        number = raw_batch[0]
-        secret, published, outcome = self.read_all(
-            [("secret", number), ("secret", current), ("outcome", current)], block.number
-        )
-        assets = self.assets([*range(listed), CASH], block.number)
-        states = self.read_all([("product", k) for k in range(listed)], block.number)
+        """The whole market as the next block meets it, in one call."""
+        (
+            (now, number, chain_id, parameters, current, phase, key_hash),
+            (batch, batch_phase, treasury, least, fee, surcharge, cash, products),
+        ) = _split(self._look("market"), 7)
         return MarketView(
             address=self.address,
-            chain_id=self.client.chain_id,
-            block=block,
+            chain_id=chain_id,
+            block_number=number,
             now=now,
-            terms=self.terms,
-            cash=assets[-1],
-            products=tuple(
-                ProductView(asset, Product(asset.id, *state), asset.id < trading)
-                for asset, state in zip(assets, states, strict=False)
-            ),
-            treasury=Treasury(*[*raw_treasury, least]),
-            batch=BatchView(*[*raw_batch, secret]),
+            terms=_terms(parameters),
             current=current,
-            phase=self._phase(current, now, published=published != 0, outcome=outcome),
-            key_hash=key,
-        )
-
-    def assets(self, ids: Sequence[int], block: int | str = "latest") -> tuple[Asset, ...]:
-        """Custody of the assets `ids` (product ids, or CASH)."""
-        listings = self.read_all([("listing", asset) for asset in ids], block)
-        tokens = [Token(self.client, raw[0]) for raw in listings]
-        return tuple(
-            Asset(asset, token.address, token.symbol, token.decimals, *raw[1:])
-            for asset, token, raw in zip(ids, tokens, listings, strict=True)
+            phase=Phase(phase),
+            key_hash=key_hash,
+            batch=BatchView(*batch),
+            batch_phase=Phase(batch_phase),
+            treasury=Treasury(*treasury),
+            least_house_cash=least,
+            fee=fee + surcharge,
+            cash=_asset(cash),
+            products=tuple(
+                ProductView(_asset(raw), Product(raw[0], *raw[2]), raw[5]) for raw in products
+            ),
         )
 
     def phase(self, batch: int) -> Phase:
@@ -131,33 +101,25 @@ class Market:
         secret, outcome = self.read_all([("secret", batch), ("outcome", batch)])
         return self._phase(batch, self.client.now(), published=secret != 0, outcome=outcome)
 
-    def account(self, address: str, block: int | str = "latest") -> AccountView:
-        """One account's ledger, its submission and what it can claim."""
+    def account(self, address: str) -> AccountView:
+        """One account's ledger, submission and wallet as the next block meets them."""
         owner = to_checksum_address(address)
-        raw, claimable, frozen, batch, listed = self.read_all(
-            [
-                ("account", owner),
-                ("claimable", owner),
-                ("isFrozen", owner),
-                ("batch",),
-                ("productsListed",),
-            ],
-            block,
-        )
-        held = self.read_all([("balanceOf", owner, k) for k in range(listed)], block)
-        cash, _, home, number, units, _, seal_hash = raw
-        number_now, live, _, settled, closed, _ = batch
+        account, live, frozen, claimable, lots, wallet, allowance = self._look("account", owner)
+        cash, _, home, batch, units, _, seal_hash = account
+        ids = [CASH, *range(len(lots))]
         return AccountView(
             address=owner,
             cash=cash,
-            lots={k: lots for k, lots in enumerate(held) if lots},
+            lots={k: held for k, held in enumerate(lots) if held},
             home=home - 1 if home else None,
-            batch=number,
+            batch=batch,
             units=units,
             seal_hash=seal_hash,
-            live=bool(number and live and number == number_now and not (settled or closed)),
+            live=live,
             frozen=frozen,
             claimable=claimable,
+            wallet=dict(zip(ids, wallet, strict=True)),
+            allowance=dict(zip(ids, allowance, strict=True)),
         )
 
     def admission_fee(self, units: int) -> int:
@@ -259,6 +221,11 @@ class Market:
             [call("Walras", self.address, name, *args) for name, *args in calls], block
         )
 
+    def _look(self, name: str, *args: Any) -> Any:
+        """Ask the lens, which needs no deployment: the node lends it an address for the call."""
+        question = call("WalrasLens", _LENS, name, self.address, *args)
+        return self.client.read(question, "pending", code=bytes.fromhex(load("WalrasLens").runtime))
+
     def _phase(self, batch: int, now: int, *, published: bool, outcome: bytes) -> Phase:
         closed = int.from_bytes(outcome) in (VOID_PAID, VOID_UNPAID)
         return self.schedule.phase(
@@ -299,3 +266,21 @@ class Market:
                 return cast("E", found[-1])
             last = first - 1
         return None
+
+
+def _terms(raw: tuple[Any, ...]) -> Terms:
+    operator, cash, cash_unit, timetable, *rest = raw
+    operator, cash = to_checksum_address(operator), to_checksum_address(cash)
+    return Terms(operator, cash, cash_unit, Schedule(*timetable), *rest)
+
+
+def _asset(raw: tuple[Any, ...]) -> Asset:
+    """An AssetView of the lens; a token without a readable symbol goes by its address."""
+    asset, (token, unit, custody, cap), _, symbol, decimals, _ = raw
+    token = to_checksum_address(token)
+    readable = symbol if symbol and symbol.isprintable() else token
+    return Asset(asset, token, readable, decimals, unit, custody, cap)
+
+
+def _split(values: tuple[Any, ...], at: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    return values[:at], values[at:]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from walras.batch import CASH, Product
-from walras.chain.client import Block
 from walras.schedule import Phase, Schedule
 
 __all__ = [
@@ -83,9 +82,9 @@ class ProductView:
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """The batch that last took a seal; `pot` in cash X40.
+    """The batch that last took a seal; `pot` in cash X40, `units` of the market's capacity.
 
-    `secret` is 0 until published.
+    `closed`: void by a leak, or void and closed.
     """
 
     number: int
@@ -94,7 +93,11 @@ class BatchView:
     settled: bool
     closed: bool
     pot: int
-    secret: int
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether somebody is live in it, be it void or not."""
+        return self.live > 0 and not (self.settled or self.closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,29 +109,32 @@ class Treasury:
     short_houses: int
     burnt: int
     reserved: int
-    least_house_cash: int
 
 
 @dataclass(frozen=True, slots=True)
 class MarketView:
-    """A whole market as of `block`; `now` is the time the next transaction will meet.
+    """A whole market as the next block meets it, at time `now` (seconds).
 
-    `batch` is the last one that took a seal, `current` the one that owns `now`; `key_hash` and
-    `phase` are of `current`.
+    `current` owns `now`; `phase` and `key_hash` are of it. `batch` is the last one that took a
+    seal, `batch_phase` is of that. `fee` is what the smallest seal costs now, `least_house_cash`
+    what the house must hold, both cash X40.
     """
 
     address: str
     chain_id: int
-    block: Block
+    block_number: int
     now: int
     terms: Terms
-    cash: Asset
-    products: tuple[ProductView, ...]
-    treasury: Treasury
-    batch: BatchView
     current: int
     phase: Phase
     key_hash: bytes
+    batch: BatchView
+    batch_phase: Phase
+    treasury: Treasury
+    least_house_cash: int
+    fee: int
+    cash: Asset
+    products: tuple[ProductView, ...]
 
     def asset(self, asset_id: int) -> Asset | None:
         """An asset by id, or None."""
@@ -144,13 +150,12 @@ class MarketView:
             missing.append("the operator's bond is not full")
         if self.treasury.short_houses:
             missing.append(f"{self.treasury.short_houses} products' houses are short")
-        if self.treasury.house_cash < self.treasury.least_house_cash:
+        if self.treasury.house_cash < self.least_house_cash:
             missing.append("the house's cash is short")
         if self.current and not any(self.key_hash):
             missing.append(f"batch {self.current} has no key")
-        batch = self.batch
-        if batch.number != self.current and batch.live and not (batch.settled or batch.closed):
-            missing.append(f"batch {batch.number} is void and not closed")
+        if self.batch.number != self.current and self.batch.unfinished:
+            missing.append(f"batch {self.batch.number} is void and not closed")
         return tuple(missing)
 
 
@@ -159,6 +164,7 @@ class AccountView:
     """An account's ledger: `cash` and `claimable` cash X40, `lots` X44 by product where not zero.
 
     `batch` is the batch of its last seal (0: none), in which it is live while `live` says so.
+    `wallet` and `allowance` are base units outside the market, by asset id.
     """
 
     address: str
@@ -171,3 +177,9 @@ class AccountView:
     live: bool
     frozen: bool
     claimable: int
+    wallet: Mapping[int, int]
+    allowance: Mapping[int, int]
+
+    def ledger(self, asset_id: int) -> int:
+        """Cash X40, or lots X44 of a product."""
+        return self.cash if asset_id == CASH else self.lots.get(asset_id, 0)
