@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from walras.numbers import X44, ceil_div, div_toward_zero, floor_div
+from walras.numbers import X44, ceil_div, ceil_sqrt, div_toward_zero, floor_div
 
-__all__ = ["CASH", "AccountState", "BatchState", "Product"]
+__all__ = [
+    "CASH",
+    "AccountState",
+    "BatchState",
+    "Product",
+    "house_log2",
+    "least_house_cash",
+]
 
 CASH = 65_535  # asset id of cash
 
@@ -92,3 +99,17 @@ class BatchState:
     def ticks(self) -> dict[int, int]:
         """Tick X40 of every product, by id."""
         return {product.id: product.tick for product in self.products.values()}
+
+
+def house_log2(cover_cap: int, scale: int) -> int:
+    """Smallest k for which 2^k lots of house stand any batch: 2^k ≥ ⌈√(2·coverCap·2^14/s)⌉ + 1.
+
+    The maker trades at most √(2·E·ε) when all cover is worth E ≤ ``cover_cap`` cash units
+    (MATHEMATICS); ``scale`` is X24 per lot.
+    """
+    return ceil_sqrt(ceil_div(cover_cap << 15, scale)).bit_length()
+
+
+def least_house_cash(products: Iterable[Product]) -> int:
+    """Cash X40 the house must hold: every least house of lots at the highest reference."""
+    return sum((8 * product.scale << product.house_log2) << 16 for product in products)

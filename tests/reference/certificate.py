@@ -28,12 +28,12 @@ def ticks(batch: Batch) -> dict[int, int]:
     return {k: formulae.tick(p["scale"], p["tickBps"]) for k, p in batch["products"].items()}
 
 
-def status(batch: Batch, account: dict[str, Any], ct: bytes) -> wire.Reading:
+def status(batch: Batch, account: dict[str, Any], ct: bytes, tick: dict[int, int]) -> wire.Reading:
     """Rules 1-8."""
     body = sealing.unseal(batch["secret"], ct, account["address"], batch["batchId"])
     if body is None:
         return wire.Reading(reason=wire.UNOPENED)
-    reading = wire.read(body, len(ct), account["units"], ticks(batch))
+    reading = wire.read(body, len(ct), account["units"], tick)
     if reading.reason:
         return reading
     gas = reading.gas + wire.extra_words_gas(reading.products, account["home"])
@@ -59,7 +59,7 @@ def settle(
     posted = check_prices(batch, products, prices)
     sums = {k: {"z": 0, "c": 0, "C": 0, "volume": 0, "used": False} for k in posted}
     live = {account["address"]: account for account in batch["accounts"]}
-    out: dict[str, Any] = {"accounts": {}, "loss": 0}
+    out: dict[str, Any] = {"accounts": {}, "loss": 0, "ticks": ticks(batch)}
     before = b""
     for address, ct in submissions:
         if address <= before:
@@ -72,6 +72,7 @@ def settle(
         before = address
     if len(submissions) != len(live):
         raise RejectedError("LiveCountMismatch", len(submissions), len(live))
+    del out["ticks"]
     close(batch, posted, sums, out)
     return out
 
@@ -98,7 +99,7 @@ def trade(
     out: dict[str, Any],
 ) -> dict[str, Any]:
     """One submission: its reason, or its fills, rates and cash, added to the sums."""
-    reading = status(batch, account, ct)
+    reading = status(batch, account, ct, out["ticks"])
     for k in reading.products:
         if k not in posted:
             raise RejectedError("PriceMissing", k)
@@ -109,7 +110,7 @@ def trade(
     rates, cash = [], 0
     for order in reading.orders:
         pi = sum(weight * posted[k] for k, weight in order.legs)
-        rate, sloped, slope = demand(order, ticks(batch), pi)
+        rate, sloped, slope = demand(order, out["ticks"], pi)
         rates.append(rate)
         cash += floor(-Fraction(pi, 2**84) * Fraction(rate, 2**44) * 2**40)
         out["loss"] += slope
@@ -123,7 +124,8 @@ def trade(
     for asset, balance in [*moves, (CASH, account["cash"] + cash)]:
         if not 0 <= balance < LEDGER:
             raise RejectedError("LedgerOutOfRange", account["address"], asset, balance)
-    return {"reason": 0, "fills": fills, "rates": rates, "cash": cash}
+    home = reading.products[0] if account["home"] is None else account["home"]
+    return {"reason": 0, "fills": fills, "rates": rates, "cash": cash, "home": home}
 
 
 def close(

@@ -23,8 +23,11 @@ def _round_constants() -> list[int]:
     return [sum(bits[j + 7 * i] << ((1 << j) - 1) for j in range(7)) for i in range(24)]
 
 
+_CONSTANTS = _round_constants()
+
+
 def _permute(a: list[list[int]]) -> list[list[int]]:
-    for constant in _round_constants():
+    for constant in _CONSTANTS:
         c = [a[x][0] ^ a[x][1] ^ a[x][2] ^ a[x][3] ^ a[x][4] for x in range(5)]
         d = [c[(x - 1) % 5] ^ _rotate(c[(x + 1) % 5], 1) for x in range(5)]
         a = [[a[x][y] ^ d[x] for y in range(5)] for x in range(5)]

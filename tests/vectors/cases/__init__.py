@@ -1,0 +1,1 @@
+"""Cases of the golden vectors: inputs chosen here, outputs from the reference alone."""
