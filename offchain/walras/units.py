@@ -73,6 +73,14 @@ class ProductUnits:
         grain = self.lot // gcd(self.lot, X44)
         return _on_grid(tokens, Fraction(1, 10**self.decimals), grain, what)
 
+    def ledger(self, base_units: int) -> int:
+        """Lots X44 of a deposit of so many base units (see `base_units`)."""
+        return base_units * X44 // self.lot
+
+    def least_deposit(self, lots_x44: int) -> Fraction:
+        """The fewest tokens whose deposit brings at least so many lots X44."""
+        return _least_deposit(lots_x44, self.lot, X44) / 10**self.decimals
+
 
 @dataclass(frozen=True, slots=True)
 class CashUnits:
@@ -94,6 +102,14 @@ class CashUnits:
         """Token base units that the ledger holds exactly, or UnrepresentableNumber."""
         grain = self.unit // gcd(self.unit, X40)
         return _on_grid(cash, Fraction(1, 10**self.decimals), grain, what)
+
+    def ledger(self, base_units: int) -> int:
+        """Cash X40 of a deposit of so many base units (see `base_units`)."""
+        return base_units * X40 // self.unit
+
+    def least_deposit(self, x40: int) -> Fraction:
+        """The fewest cash tokens whose deposit brings at least so much cash X40."""
+        return _least_deposit(x40, self.unit, X40) / 10**self.decimals
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +224,12 @@ def fraction_lcm(values: Iterable[Fraction]) -> Fraction:
     denominator = lcm(*(v.denominator for v in values))
     numerator = lcm(*(v.numerator * (denominator // v.denominator) for v in values))
     return Fraction(numerator, denominator)
+
+
+def _least_deposit(ledger: int, unit: int, one: int) -> Fraction:
+    """Base units, a multiple of the smallest deposit that the ledger holds exactly."""
+    shared = gcd(unit, one)
+    return Fraction(-(-ledger // (one // shared)) * (unit // shared))
 
 
 def _on_grid(value: Fraction, unit: Fraction, grain: int, what: str) -> int:

@@ -1,0 +1,157 @@
+"""An order file made ready to seal: what it means, what it locks, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from walras.chain.views import AccountView, MarketView
+from walras.cli.output import clock
+from walras.cli.session import Session, holdings, market_units
+from walras.errors import ChainError, OrderError
+from walras.orders import Converted, Holdings, convert, parse_order
+from walras.schedule import Phase
+from walras.sealing import SEAL_OVERHEAD
+from walras.submission import Cover, Submission, cover, encode, required_units
+from walras.units import MarketUnits
+
+__all__ = ["Prepared", "asset_amounts", "deposits_for", "prepare", "read_order", "require_open"]
+
+_LARGEST_FILE: Final = 1 << 20
+# An order without a size may not spend what its own admission costs, should the base fee double.
+_FEE_RESERVE: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An order in this market; ``fee`` X40 is what admission costs now, ``account`` who acts."""
+
+    submission: Submission
+    auths: tuple[Converted, ...]
+    body: bytes
+    units: int
+    fee: int
+    need: Cover
+    market: MarketUnits
+    held: Holdings | None
+
+    @property
+    def ciphertext_length(self) -> int:
+        """Bytes of the sealed order."""
+        return SEAL_OVERHEAD + len(self.body)
+
+    @property
+    def missing(self) -> Cover:
+        """What has to be deposited before the order is covered and admitted."""
+        with_fee = Cover(self.need.cash + self.fee, self.need.lots)
+        return (self.held or Holdings(0, {})).lacks(with_fee)
+
+    @property
+    def covered(self) -> bool:
+        """Whether nothing is missing."""
+        return not (self.missing.cash or self.missing.lots)
+
+
+def read_order(path: Path) -> str:
+    """The text of an order file; OrderError if it cannot be one."""
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise OrderError(f"{path} is larger than a megabyte; no order is")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise OrderError(f"there is no file {path}") from None
+    except UnicodeDecodeError:
+        raise OrderError(f"{path} is not JSON: it is not even text") from None
+
+
+def prepare(
+    session: Session,
+    path: Path,
+    view: MarketView,
+    account: AccountView | None,
+    deposits: Mapping[int, int] | None = None,
+) -> Prepared:
+    """Read and convert the order in ``path`` for ``account`` (None: nobody in particular).
+
+    ``deposits``, in ledger units by asset id, are counted as if they were in the ledger already.
+    """
+    market = market_units(view)
+    held, home = None, None
+    if account is not None:
+        held = _with_deposits(holdings(account), deposits or {}, view.cash.id)
+        home = account.home
+    if home is None:  # the first product that comes in becomes the home
+        home = next((asset for asset in deposits or {} if asset != view.cash.id), None)
+    try:
+        order = parse_order(read_order(path))
+        submission, auths = convert(order, market, held)
+        body = encode(submission)
+        units = required_units(submission, home=home)
+        fee = session.market.admission_fee(units)
+        if held is not None:  # unlimited sides have to leave the fee
+            after = Holdings(held.cash - _FEE_RESERVE * fee, held.lots)
+            submission, auths = convert(order, market, after)
+            body = encode(submission)
+    except OrderError as error:
+        raise OrderError(f"{path}: {error}") from None
+    return Prepared(submission, auths, body, units, fee, cover(submission), market, held)
+
+
+def require_open(view: MarketView, submission: Submission, account: AccountView) -> None:
+    """ChainError or OrderError in words if sealing for the current batch cannot work now."""
+    schedule = view.terms.schedule
+    if view.phase not in (Phase.OPEN, Phase.LOCKED_IN):
+        opens = schedule.start(view.current + 1)
+        raise ChainError(
+            f"batch {view.current} is {view.phase.name} and takes no more seals; "
+            f"batch {view.current + 1} opens at {clock(opens, view.now)}"
+        )
+    if view.seals_need and not (view.batch.number == view.current and view.batch.live):
+        raise ChainError(f"no seal enters now: {'; '.join(view.seals_need)}; ask the operator")
+    if account.live and account.batch == view.current and view.phase is Phase.LOCKED_IN:
+        raise ChainError(
+            f"your submission in batch {view.current} is committed since lock-in; "
+            f"seal again when batch {view.current + 1} opens"
+        )
+    boundaries = schedule.boundaries(view.current)
+    if 0 < submission.valid_until < boundaries.lock_out:
+        raise OrderError(
+            f"the order expires before batch {view.current} locks out at "
+            f"{clock(boundaries.lock_out, view.now)}; give a later valid_until"
+        )
+    for product in submission.products:
+        if not view.products[product].trading:
+            symbol = view.products[product].asset.symbol
+            raise OrderError(f"{symbol} trades from the next batch on; leave it out until then")
+
+
+def asset_amounts(market: MarketUnits, amounts: Cover) -> dict[str, Fraction]:
+    """Human amounts by symbol, cash first; only what is not zero."""
+    named: dict[str, Fraction] = {}
+    if amounts.cash:
+        named[market.cash.symbol] = market.cash.cash(amounts.cash)
+    for product, lots in amounts.lots.items():
+        if lots:
+            named[market.by_id(product).symbol] = market.by_id(product).tokens_of_ledger(lots)
+    return named
+
+
+def deposits_for(market: MarketUnits, amounts: Cover) -> dict[str, Fraction]:
+    """What to deposit, by the names `walras deposit` takes, to bring at least these amounts."""
+    named: dict[str, Fraction] = {}
+    if amounts.cash:
+        named["cash"] = market.cash.least_deposit(amounts.cash)
+    for product, lots in amounts.lots.items():
+        named[market.by_id(product).symbol] = market.by_id(product).least_deposit(lots)
+    return named
+
+
+def _with_deposits(held: Holdings, deposits: Mapping[int, int], cash: int) -> Holdings:
+    lots = dict(held.lots)
+    for asset, amount in deposits.items():
+        if asset != cash:
+            lots[asset] = lots.get(asset, 0) + amount
+    return Holdings(held.cash + deposits.get(cash, 0), lots)
