@@ -15,7 +15,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from walras.chain.interface import Call
 from walras.chain.reverts import reverted
-from walras.errors import ChainError, NoContract, NodeUnreachable, WrongChain
+from walras.errors import ChainError, NodeUnreachable, WrongChain
 
 __all__ = ["Block", "Client", "NodeError", "connect"]
 
@@ -57,7 +57,7 @@ class PatientProvider(HTTPProvider):
         self._retrying = Retrying(
             retry=retry_if_exception(_transient),
             stop=stop_after_delay(retry_for),
-            wait=wait_exponential_jitter(initial=0.05, max=2.0, jitter=0.05),
+            wait=wait_exponential_jitter(multiplier=0.05, max=2.0, jitter=0.05),
             reraise=True,
         )
 
@@ -115,14 +115,6 @@ class Client:
                 raise NodeError(method, "one answer to many requests")
             results += [_result(method, answer) for answer in answers]
         return results
-
-    def require_code(self, address: str) -> None:
-        """NoContract unless there is code at `address`."""
-        if self.rpc("eth_getCode", address, "latest") in {"0x", ""}:
-            raise NoContract(
-                f"there is no contract at {address} on chain {self.chain_id}; "
-                "check the address and the chain"
-            )
 
     def read(self, call: Call, block: int | str = "latest", *, code: bytes | None = None) -> Any:
         """The value of a view function as of a block number or tag.

@@ -44,12 +44,16 @@ class Call:
 
     def result(self, answer: str) -> Any:
         """Decode what `eth_call` gave: the value, or a tuple if there are several."""
+        if answer in {"0x", ""}:
+            raise NoContract(
+                f"there is no contract at {self.address}; check the address and the chain"
+            )
         try:
             values = decode(self.outputs, bytes.fromhex(answer.removeprefix("0x")))
         except DecodingError as error:
             raise NoContract(
                 f"the contract at {self.address} does not answer {self.name}; "
-                "it is another contract, or not on this chain"
+                "it is another contract, check the address"
             ) from error
         shown = tuple(
             to_checksum_address(value) if kind == "address" else value

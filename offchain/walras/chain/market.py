@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, Final, TypeVar, cast
 
 from eth_utils.address import is_address, to_checksum_address
@@ -25,7 +24,7 @@ from walras.chain.views import (
     Terms,
     Treasury,
 )
-from walras.errors import ChainError, NoContract
+from walras.errors import ChainError, NoContract, Reverted
 from walras.schedule import Phase, Schedule
 from walras.sealing import encode_point, keccak256
 
@@ -40,7 +39,7 @@ _LENS: Final = to_checksum_address(keccak256(b"walras.lens")[:20])
 
 
 class Market:
-    """The contract at one address. Accounts are checksummed addresses."""
+    """The contract at one address, and the `terms` it fixed. Accounts are checksummed addresses."""
 
     def __init__(self, client: Client, address: str) -> None:
         """Raises NoContract unless a market answers at `address`."""
@@ -48,7 +47,12 @@ class Market:
             raise NoContract(f"{address!r} is no address; it starts with 0x and has 40 hex digits")
         self.client = client
         self.address = to_checksum_address(address)
-        client.require_code(self.address)
+        try:
+            self.terms = _terms(self.read_all([("parameters",)])[0])
+        except Reverted:
+            raise NoContract(
+                f"the contract at {self.address} is no market; check the address and the chain"
+            ) from None
 
     def bind(self, sender: Sender) -> Trader:
         """The same market with an account that sends."""
@@ -59,11 +63,6 @@ class Market:
         return to_checksum_address(self.read_all([("listing", asset)])[0][0])
 
     # ------------------------------------------------------------------------------------- views
-
-    @cached_property
-    def terms(self) -> Terms:
-        """What the market fixed for ever."""
-        return _terms(self.read_all([("parameters",)])[0])
 
     @property
     def schedule(self) -> Schedule:

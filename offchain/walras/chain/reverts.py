@@ -7,6 +7,7 @@ from typing import Any, Final
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from walras.chain.artifacts import load
@@ -107,6 +108,8 @@ def reverted(data: bytes) -> Reverted:
 
 
 def _shown(kind: str, value: Any) -> str:
+    if kind == "address":
+        return str(to_checksum_address(value))
     return f"0x{value.hex()}" if kind.startswith("bytes") else str(value)
 
 

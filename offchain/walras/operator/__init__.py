@@ -1,0 +1,1 @@
+"""The clearer: observe the chain, decide with a pure function, act, remember."""
