@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from eth_abi.abi import encode
 from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
 from eth_utils.crypto import keccak
 
 from walras.chain.interface import Call, call
@@ -26,7 +27,7 @@ def deposit_with_permit(market: Market, signer: LocalAccount, asset: int, amount
     token = market.token(asset)
     deadline = market.client.now() + _VALID_SECONDS
     digest = _digest(market, token, signer.address, amount, deadline)
-    signature = signer.unsafe_sign_hash(digest)
+    signature = signer.unsafe_sign_hash(Hash32(digest))
     arguments = (signature.v, signature.r.to_bytes(32), signature.s.to_bytes(32))
     data = call(
         "Walras", market.address, "depositWithPermit", asset, amount, deadline, *arguments

@@ -204,7 +204,7 @@ def _whole_base_units(tokens: Fraction, asset: Asset) -> int:
             f"amount of {asset.symbol} {plain_text(tokens)} is finer than the token; "
             f"it has {asset.decimals} decimals"
         )
-    return base.numerator
+    return int(base)
 
 
 def _held(account: AccountView, asset: Asset) -> int:
