@@ -1,67 +1,55 @@
-"""Exact demand of a whole book: the certificate's arithmetic as compiled loops over 24-bit limbs.
+"""Exact demand of a whole book: the certificate's arithmetic in compiled loops.
 
-Prices are X112 and quantities X72 here: the X84 and X44 of the protocol with `GUARD` = 28 further bits,
-so that a root can be found to a small fraction of an ulp before it is rounded. A number is a row of
-`int64` limbs, least significant first, value = sum(limb[i] << 24 i); all limbs but the last lie in
-0 .. 2^24 - 1, the last one carries the sign. 24 bits leave room to add 2^15 products of limb and weight
-before a carry is due.
+Prices are X112 and quantities X72 here: the X84 and X44 of the protocol with `GUARD` = 28 further
+bits, so that a root can be found to a small fraction of an ulp before it is rounded.
 
-Every curve is a sum of ramps. A ramp of side s = 1 (buy) or -1 (sell) demands, at portfolio price π,
+Every curve is a sum of ramps. A ramp of side s = 1 (buy) or -1 (sell) demands, at the portfolio
+price π,
 
     s · width · clamp((top - s·π) / drop, 0, 1)
 
-which is one step of SPEC §3 (`top` = m, and the mirrored side for sells).
+which is one step of SPEC §3: `top` is its m, on the mirrored side for sells.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from walras.clearing.jit import inline_kernel, kernel
+from walras.clearing.limbs import (
+    BITS,
+    MASK,
+    Floats,
+    Ints,
+    carry,
+    divide,
+    integers,
+    limbs,
+    positive,
+)
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-__all__ = ["GUARD", "PRICE_BITS", "QUANTITY_BITS", "ExactBook", "Response"]
+__all__ = ["GUARD", "PRICE_BITS", "QUANTITY_BITS", "ExactBook", "Response", "Rows"]
 
 GUARD = 28
 PRICE_BITS = 84 + GUARD
 QUANTITY_BITS = 44 + GUARD
-_LIMB = 24
-_MASK = (1 << _LIMB) - 1
-_PRICE_LIMBS = 8  # portfolio prices and curve prices: below 2^(162 + GUARD)
-_DROP_LIMBS = 5  # drops: at most 2^113
-_QUANTITY_LIMBS = 5  # one auth's demand: at most 2^(92 + GUARD)
-_PRODUCT_LIMBS = _PRICE_LIMBS + 2  # price times width
+_PRICE = 8  # limbs of curve and portfolio prices: below 2^(162 + GUARD)
+_DROP = 5  # of drops: at most 2^113
+_QUANTITY = 5  # of one auth's demand: at most 2^(92 + GUARD)
+_PRODUCT = _PRICE + 2  # of a price times a width
+_WHOLE = QUANTITY_BITS // BITS  # limb where whole units begin
+_COARSE = ~((1 << GUARD - BITS) - 1)  # what X44 keeps of the second limb of X72
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a book demands at one price vector.
+class Rows(NamedTuple):
+    """The auths as arrays: N auths, R ramps.
 
-    demand: per product, lots X72 the auths want to buy, net.
-    tolerance: per product, c of SPEC §6 in ulps of X44.
-    sloped: per product, how many auths on a slope touch it.
-    ramp: per auth, the ramp its price lies on, or -1.
-    """
-
-    demand: tuple[int, ...]
-    tolerance: Ints
-    sloped: Ints
-    ramp: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class ExactBook:
-    """The trading auths of a batch as arrays of exact numbers, products numbered 0 to K-1.
-
-    leg_ptr (N+1,), leg_product, leg_weight: portfolios.
-    ramp_ptr (N+1,), ramp_side, ramp_width, ramp_top (R, 8), ramp_drop (R, 5): curves, tops falling
-    within each side; tops X112, drops X40, widths whole units.
-    reference X40 and scale X24: per product, Python integers.
+    leg_ptr (N+1,), leg_product, leg_weight: portfolios. ramp_ptr (N+1,), ramp_side, ramp_width
+    (R,) whole units, ramp_top (R, 8) limbs X112, ramp_drop (R, 5) limbs X40: curves, with tops
+    falling within each side; high and fall (R,): the floats next to top and drop, both X112.
     """
 
     leg_ptr: Ints
@@ -72,6 +60,32 @@ class ExactBook:
     ramp_width: Ints
     ramp_top: Ints
     ramp_drop: Ints
+    high: Floats
+    fall: Floats
+
+
+class Response(NamedTuple):
+    """What a book demands at one price vector.
+
+    demand (K, 5): lots X72 the auths want, net, in limbs. tolerance (K,): c of SPEC §6.
+    sloped (K,): how many auths on a slope touch the product. ramp (N,): the ramp the auth's price
+    lies on, or -1.
+    """
+
+    demand: Ints
+    tolerance: Ints
+    sloped: Ints
+    ramp: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class ExactBook:
+    """The trading auths of a batch; products are numbered 0 to K-1.
+
+    reference (X40) and scale (X24) by product are Python integers.
+    """
+
+    rows: Rows
     reference: tuple[int, ...]
     scale: tuple[int, ...]
 
@@ -82,22 +96,27 @@ class ExactBook:
         curves: Sequence[Sequence[tuple[int, int, int, int]]],
         reference: Sequence[int],
         scale: Sequence[int],
-    ) -> "ExactBook":
+    ) -> Self:
         """From portfolios [(product, weight)] and curves [(side, top X40, drop X40, width)]."""
-        legs = [leg for portfolio in portfolios for leg in portfolio]
+        legs = np.array([leg for row in portfolios for leg in row], np.int64).reshape(-1, 2)
         ramps = [ramp for curve in curves for ramp in curve]
-        shift = PRICE_BITS - 40
+        top = limbs([ramp[1] << PRICE_BITS - 40 for ramp in ramps], _PRICE)
+        drop = limbs([ramp[2] for ramp in ramps], _DROP)
         return cls(
-            leg_ptr=_pointers(portfolios),
-            leg_product=np.array([product for product, _ in legs], np.int64),
-            leg_weight=np.array([weight for _, weight in legs], np.int64),
-            ramp_ptr=_pointers(curves),
-            ramp_side=np.array([ramp[0] for ramp in ramps], np.int64),
-            ramp_width=np.array([ramp[3] for ramp in ramps], np.int64),
-            ramp_top=_limbs([ramp[1] << shift for ramp in ramps], _PRICE_LIMBS),
-            ramp_drop=_limbs([ramp[2] for ramp in ramps], _DROP_LIMBS),
-            reference=tuple(reference),
-            scale=tuple(scale),
+            Rows(
+                leg_ptr=_pointers(portfolios),
+                leg_product=np.ascontiguousarray(legs[:, 0]),
+                leg_weight=np.ascontiguousarray(legs[:, 1]),
+                ramp_ptr=_pointers(curves),
+                ramp_side=np.array([ramp[0] for ramp in ramps], np.int64),
+                ramp_width=np.array([ramp[3] for ramp in ramps], np.int64),
+                ramp_top=top,
+                ramp_drop=drop,
+                high=_floats(top),
+                fall=np.ldexp(_floats(drop), PRICE_BITS - 40),
+            ),
+            tuple(reference),
+            tuple(scale),
         )
 
     @property
@@ -105,232 +124,208 @@ class ExactBook:
         """K."""
         return len(self.scale)
 
+    @property
+    def auths(self) -> int:
+        """N."""
+        return len(self.rows.leg_ptr) - 1
+
     def respond(self, prices: Sequence[int], *, on_chain: bool = False) -> Response:
-        """Demand at X112 `prices`; with `on_chain`, demands are rounded as SPEC §3 rounds."""
-        demand = np.zeros((self.products, _QUANTITY_LIMBS), np.int64)
-        tolerance = np.zeros(self.products, np.int64)
-        sloped = np.zeros(self.products, np.int64)
-        ramp = np.empty(len(self.leg_ptr) - 1, np.int64)
-        _respond(
-            self.leg_ptr,
-            self.leg_product,
-            self.leg_weight,
-            self.ramp_ptr,
-            self.ramp_side,
-            self.ramp_width,
-            self.ramp_top,
-            self.ramp_drop,
-            _limbs(prices, _PRICE_LIMBS),
-            on_chain,
-            demand,
-            tolerance,
-            sloped,
-            ramp,
+        """Demand at X112 `prices`; with `on_chain`, rates are rounded to X44 as in SPEC §3."""
+        price = limbs(prices, _PRICE)
+        answer = Response(
+            demand=np.zeros((self.products, _QUANTITY), np.int64),
+            tolerance=np.zeros(self.products, np.int64),
+            sloped=np.zeros(self.products, np.int64),
+            ramp=np.full(self.auths, -1, np.int64),
         )
-        return Response(tuple(_integers(demand)), tolerance, sloped, ramp)
+        _respond(self.rows, price, _floats(price), on_chain, answer)
+        return answer
 
     def maker(self, prices: Sequence[int]) -> list[int]:
-        """What the maker sells at X112 prices, lots X72, rounded down: 2^-10 lot per 100 % of scale."""
+        """Lots X72 the maker sells at X112 `prices`, rounded down: 2^-10 per 100 % of scale."""
         shift = PRICE_BITS - 40
         return [
             (price - (reference << shift)) // (scale << 26)
             for price, reference, scale in zip(prices, self.reference, self.scale, strict=True)
         ]
 
-    def accepts(self, prices: Sequence[int]) -> bool:
-        """Whether X84 `prices` pass [C-1] of SPEC §6 on every product."""
+    def excess(self, prices: Sequence[int]) -> list[int]:
+        """E of SPEC §6 for each product at X84 `prices`, in ulps beyond the tolerance c + 2."""
         fine = [price << GUARD for price in prices]
         answer = self.respond(fine, on_chain=True)
-        excess = [
-            (demand >> GUARD) - (supply >> GUARD)
-            for demand, supply in zip(answer.demand, self.maker(fine), strict=True)
+        residues = zip(
+            integers(answer.demand), self.maker(fine), answer.tolerance.tolist(), strict=True
+        )
+        return [
+            max(0, abs((demand >> GUARD) - (supply >> GUARD)) - tolerance - 2)
+            for demand, supply, tolerance in residues
         ]
-        return all(abs(e) <= c + 2 for e, c in zip(excess, answer.tolerance.tolist(), strict=True))
+
+    def accepts(self, prices: Sequence[int]) -> bool:
+        """Whether X84 `prices` pass [C-1] of SPEC §6 on every product."""
+        return not any(self.excess(prices))
 
     def capacity(self) -> list[int]:
         """Per product, the most lots all auths together could trade, buys and sells added."""
-        rate = np.add.reduceat(np.append(self.ramp_width, 0), self.ramp_ptr[:-1]).tolist()
+        total = np.concatenate([[0], np.cumsum(self.rows.ramp_width)])
+        rate = total[self.rows.ramp_ptr[1:]] - total[self.rows.ramp_ptr[:-1]]
+        traded = np.repeat(rate, np.diff(self.rows.leg_ptr)).tolist()
         lots = [0] * self.products
-        row = np.repeat(np.arange(len(rate)), np.diff(self.leg_ptr)).tolist()
-        for i, k, w in zip(row, self.leg_product.tolist(), self.leg_weight.tolist(), strict=True):
-            lots[k] += abs(w) * rate[i]
+        legs = zip(self.rows.leg_product.tolist(), self.rows.leg_weight.tolist(), strict=True)
+        for (product, weight), units in zip(legs, traded, strict=True):
+            lots[product] += abs(weight) * units
         return lots
 
     def slopes(self, ramp: Ints) -> Floats:
-        """Slope of each auth on its `ramp`, lots per cash unit; 0 off every ramp."""
-        drop = self.ramp_drop @ np.ldexp(1.0, _LIMB * np.arange(_DROP_LIMBS) - 40)
+        """(N,) slope of each auth on its `ramp`, lots per cash unit; 0 off every ramp."""
+        slope = np.zeros(self.auths)
         on = ramp >= 0
-        slope = np.zeros(len(ramp))
-        slope[on] = self.ramp_width[ramp[on]] / drop[ramp[on]]
+        width = np.ldexp(self.rows.ramp_width[ramp[on]].astype(float), PRICE_BITS)
+        slope[on] = width / self.rows.fall[ramp[on]]
         return slope
 
     def drop(self, ramp: int) -> int:
         """Exact drop X40 of one ramp."""
-        return _integers(self.ramp_drop[ramp : ramp + 1])[0]
+        return integers(self.rows.ramp_drop[ramp : ramp + 1])[0]
 
 
 def _pointers(rows: Sequence[Sequence[object]]) -> Ints:
     return np.array([0, *accumulate(len(row) for row in rows)], np.int64)
 
 
-def _limbs(values: Sequence[int], count: int) -> Ints:
-    """Rows of `count` limbs, the last one signed. 24 bits are three bytes: numpy splits them."""
-    width = 3 * count
-    raw = b"".join([value.to_bytes(width, "little", signed=True) for value in values])
-    octets = np.frombuffer(raw, np.uint8).reshape(len(values), count, 3).astype(np.int64)
-    limbs = octets[:, :, 0] | octets[:, :, 1] << 8 | octets[:, :, 2] << 16
-    limbs[:, -1] -= (limbs[:, -1] >> (_LIMB - 1)) << _LIMB
-    return limbs
-
-
-def _integers(limbs: Ints) -> list[int]:
-    return [sum(limb << _LIMB * i for i, limb in enumerate(row)) for row in limbs.tolist()]
-
-
-@inline_kernel
-def _carry(number: Ints) -> None:
-    """Bring all limbs but the last into 0 .. 2^24 - 1."""
-    for i in range(len(number) - 1):
-        number[i + 1] += number[i] >> _LIMB
-        number[i] &= _MASK
-
-
-@inline_kernel
-def _approximate(number: Ints) -> float:
-    value = 0.0
-    for i in range(len(number) - 1, -1, -1):
-        value = value * (_MASK + 1.0) + number[i]
+def _floats(rows: Ints) -> Floats:
+    value = np.zeros(len(rows))
+    for column in rows.T[::-1]:
+        value = value * (MASK + 1.0) + column
     return value
 
 
 @kernel
-def _divide(number: Ints, divisor: Ints, remainder: Ints, quotient: Ints) -> None:
-    """quotient = number // divisor for number >= 0; schoolbook, digits guessed in floating point.
+def _respond(
+    rows: Rows, prices: Ints, prices_near: Floats, on_chain: bool, answer: Response
+) -> None:
+    """SPEC §3 for every auth, added to the products of its legs.
 
-    A guess from 53 bits is off by at most one, which the exact remainder shows.
+    Floats with a bound on their error settle which auths are far from every slope; the others,
+    and all quantities, are exact.
     """
-    scale = _approximate(divisor)
-    remainder[:] = 0
-    quotient[:] = 0
-    count = len(divisor)
-    for digit in range(len(number) - 1, -1, -1):
-        for i in range(count, 0, -1):
-            remainder[i] = remainder[i - 1]
-        remainder[0] = number[digit]
-        guess = np.int64(_approximate(remainder) / scale)
-        if guess > 0:
-            for i in range(count):
-                remainder[i] -= guess * divisor[i]
-            _carry(remainder)
-        if remainder[count] < 0:
-            guess -= 1
-            for i in range(count):
-                remainder[i] += divisor[i]
-            _carry(remainder)
-        elif not _below(remainder, divisor):
-            guess += 1
-            for i in range(count):
-                remainder[i] -= divisor[i]
-            _carry(remainder)
-        if digit < len(quotient):
-            quotient[digit] = guess
+    level = np.empty(_PRICE, np.int64)
+    rate = np.empty(_QUANTITY, np.int64)
+    below = np.empty(_PRICE, np.int64)
+    beyond = np.empty(_PRICE, np.int64)
+    for auth in range(len(rows.leg_ptr) - 1):
+        first, last = rows.leg_ptr[auth], rows.leg_ptr[auth + 1]
+        near, size, gross = _near_level(rows, prices_near, first, last)
+        exact = False
+        sloped = False
+        side = 1
+        rate[:] = 0
+        for step in range(rows.ramp_ptr[auth], rows.ramp_ptr[auth + 1]):
+            top = rows.high[step]
+            gap = top - rows.ramp_side[step] * near
+            margin = 2.0**-47 * (size + abs(top) + rows.fall[step]) + 2.0**GUARD * 2 * gross
+            if gap < -margin:
+                continue
+            if gap > rows.fall[step] + margin:
+                side = rows.ramp_side[step]
+                _add_width(rows.ramp_width[step], rate)
+                continue
+            if not exact:
+                _exact_level(rows, prices, first, last, level)
+                exact = True
+            _measure(rows, step, level, below, beyond)
+            if below[_PRICE - 1] >= 0:
+                side = rows.ramp_side[step]
+                if positive(beyond):
+                    _add_fraction(rows, step, below, on_chain, rate)
+                    answer.ramp[auth] = step
+                else:
+                    _add_width(rows.ramp_width[step], rate)
+            sloped = _within_window(below, beyond, gross) or sloped
+        carry(rate)
+        _deliver(rows, first, last, rate, side, sloped, answer)
 
 
 @inline_kernel
-def _below(left: Ints, right: Ints) -> bool:
-    """left < right, both non-negative and carried; left has one limb more."""
-    answer = False
-    if left[len(right)] == 0:
-        for i in range(len(right) - 1, -1, -1):
-            if left[i] != right[i]:
-                answer = left[i] < right[i]
-                break
-    return answer
+def _near_level(rows: Rows, prices_near: Floats, first: int, last: int) -> tuple[float, float, int]:
+    """Π in floating point, the sum of the sizes of its terms, and W."""
+    near = 0.0
+    size = 0.0
+    gross = 0
+    for leg in range(first, last):
+        term = rows.leg_weight[leg] * prices_near[rows.leg_product[leg]]
+        near += term
+        size += abs(term)
+        gross += abs(rows.leg_weight[leg])
+    return near, size, gross
+
+
+@inline_kernel
+def _exact_level(rows: Rows, prices: Ints, first: int, last: int, level: Ints) -> None:
+    """Π X112, not carried."""
+    level[:] = 0
+    for leg in range(first, last):
+        for i in range(_PRICE):
+            level[i] += rows.leg_weight[leg] * prices[rows.leg_product[leg], i]
+
+
+@inline_kernel
+def _measure(rows: Rows, step: int, level: Ints, below: Ints, beyond: Ints) -> None:
+    """How far the price lies below the top of a ramp, and above its bottom; both carried."""
+    for i in range(_PRICE):
+        below[i] = rows.ramp_top[step, i] - rows.ramp_side[step] * level[i]
+        beyond[i] = -below[i]
+    for i in range(_DROP):
+        beyond[i + _WHOLE] += rows.ramp_drop[step, i]
+    carry(below)
+    carry(beyond)
+
+
+@inline_kernel
+def _within_window(below: Ints, beyond: Ints, gross: int) -> bool:
+    """Sloped: within W, in X84, of the inside of the ramp. Overwrites both measures."""
+    below[1] += gross << (GUARD - BITS)
+    beyond[1] += gross << (GUARD - BITS)
+    carry(below)
+    carry(beyond)
+    return positive(below) and positive(beyond)
+
+
+@inline_kernel
+def _add_width(width: int, rate: Ints) -> None:
+    rate[_WHOLE] += width & MASK
+    rate[_WHOLE + 1] += width >> BITS
 
 
 @kernel
-def _respond(
-    leg_ptr: Ints,
-    leg_product: Ints,
-    leg_weight: Ints,
-    ramp_ptr: Ints,
-    ramp_side: Ints,
-    ramp_width: Ints,
-    ramp_top: Ints,
-    ramp_drop: Ints,
-    prices: Ints,
-    on_chain: bool,
-    demand: Ints,
-    tolerance: Ints,
-    sloped: Ints,
-    ramp: Ints,
+def _add_fraction(rows: Rows, step: int, below: Ints, on_chain: bool, rate: Ints) -> None:
+    """Add ⌊below · width / drop⌋ to a rate."""
+    product = np.zeros(_PRODUCT, np.int64)
+    remainder = np.empty(_DROP + 1, np.int64)
+    quotient = np.empty(_QUANTITY, np.int64)
+    low, high = rows.ramp_width[step] & MASK, rows.ramp_width[step] >> BITS
+    for i in range(_PRICE):
+        product[i] += below[i] * low
+        product[i + 1] += below[i] * high
+    carry(product)
+    divide(product, rows.ramp_drop[step], remainder, quotient)
+    if on_chain:
+        quotient[0] = 0
+        quotient[1] &= _COARSE
+    for i in range(_QUANTITY):
+        rate[i] += quotient[i]
+
+
+@inline_kernel
+def _deliver(
+    rows: Rows, first: int, last: int, rate: Ints, side: int, sloped: bool, answer: Response
 ) -> None:
-    """One pass over the auths: SPEC §3 for each, its legs added to the products."""
-    level = np.empty(_PRICE_LIMBS, np.int64)
-    below = np.empty(_PRICE_LIMBS, np.int64)
-    beyond = np.empty(_PRICE_LIMBS, np.int64)
-    product = np.empty(_PRODUCT_LIMBS, np.int64)
-    remainder = np.empty(_DROP_LIMBS + 1, np.int64)
-    quotient = np.empty(_QUANTITY_LIMBS, np.int64)
-    rate = np.empty(_QUANTITY_LIMBS, np.int64)
-    for auth in range(len(leg_ptr) - 1):
-        level[:] = 0
-        gross = 0
-        for leg in range(leg_ptr[auth], leg_ptr[auth + 1]):
-            weight = leg_weight[leg]
-            gross += abs(weight)
-            for i in range(_PRICE_LIMBS):
-                level[i] += weight * prices[leg_product[leg], i]
-        rate[:] = 0
-        side = 1
-        on_slope = False
-        ramp[auth] = -1
-        for step in range(ramp_ptr[auth], ramp_ptr[auth + 1]):
-            width = ramp_width[step]
-            if width == 0:
-                continue
-            for i in range(_PRICE_LIMBS):
-                below[i] = ramp_top[step, i] - ramp_side[step] * level[i]
-                beyond[i] = -below[i]
-            for i in range(_DROP_LIMBS):
-                beyond[i + QUANTITY_BITS // _LIMB] += ramp_drop[step, i]
-            _carry(below)
-            _carry(beyond)
-            if below[_PRICE_LIMBS - 1] >= 0:
-                side = ramp_side[step]
-                if beyond[_PRICE_LIMBS - 1] < 0 or not np.any(beyond):
-                    rate[3] += width & _MASK
-                    rate[4] += width >> _LIMB
-                else:
-                    low = width & _MASK
-                    high = width >> _LIMB
-                    product[:] = 0
-                    for i in range(_PRICE_LIMBS):
-                        product[i] += below[i] * low
-                        product[i + 1] += below[i] * high
-                    _carry(product)
-                    _divide(product, ramp_drop[step], remainder, quotient)
-                    if on_chain:
-                        quotient[0] = 0
-                        quotient[1] &= ~((1 << (GUARD - _LIMB)) - 1)
-                    for i in range(_QUANTITY_LIMBS):
-                        rate[i] += quotient[i]
-                    ramp[auth] = step
-            # The window: below > -W and beyond > -W, W in X84.
-            below[1] += gross << (GUARD - _LIMB)
-            beyond[1] += gross << (GUARD - _LIMB)
-            _carry(below)
-            _carry(beyond)
-            if (below[_PRICE_LIMBS - 1] >= 0 and np.any(below)) and (
-                beyond[_PRICE_LIMBS - 1] >= 0 and np.any(beyond)
-            ):
-                on_slope = True
-        _carry(rate)
-        for leg in range(leg_ptr[auth], leg_ptr[auth + 1]):
-            target = leg_product[leg]
-            weight = leg_weight[leg] * side
-            for i in range(_QUANTITY_LIMBS):
-                demand[target, i] += weight * rate[i]
-            if on_slope:
-                tolerance[target] += abs(weight) + 1
-                sloped[target] += 1
+    """Add an auth's legs to the demand of their products, and to the tolerances if sloped."""
+    for leg in range(first, last):
+        product = rows.leg_product[leg]
+        weight = side * rows.leg_weight[leg]
+        for i in range(_QUANTITY):
+            answer.demand[product, i] += weight * rate[i]
+        if sloped:
+            answer.tolerance[product] += abs(weight) + 1
+            answer.sloped[product] += 1

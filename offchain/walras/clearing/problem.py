@@ -1,9 +1,9 @@
 """From the opened submissions of a batch to its clearing prices.
 
-    opened submissions -> Book (floats) -> an engine's root -> exact polish -> the twin of the certificate
+    opened submissions -> Book (floats) -> an engine's root -> exact polish -> certificate
 
-Floats only say where to look. The prices returned are integers that `walras.certificate.settle` accepts;
-the contract then accepts them too.
+Floats only say where to look. The prices returned are integers that `walras.certificate.settle`
+accepts; the contract then accepts them too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,8 +42,8 @@ def solve_batch(
 ) -> dict[int, int]:
     """Clearing prices X84 by product id, for every product the settlement has to price.
 
-    `engine` names the float solver that gives the starting point (`walras.clearing.engines`), `warm` are
-    prices X84 of an earlier batch. Raises ClearingError if the certificate would not accept.
+    `engine` names the float solver that gives the starting point (`walras.clearing.engines`),
+    `warm` are prices X84 of an earlier batch. Raises ClearingError if the certificate refuses.
     """
     solver = engine_named(engine)
     products = [state.products[product] for product in priced_products(opened)]
@@ -64,7 +64,7 @@ def solve_batch(
 
 
 def book_of(opened: Sequence[Opened], products: Sequence[Product]) -> tuple[Book, Index]:
-    """The trading submissions as a `Book` over `products`, in lots and cash units, with the maker."""
+    """The trading submissions as a `Book` over `products` in lots and cash units, with maker."""
     place = {product.id: k for k, product in enumerate(products)}
     ticks = {product.id: product.tick for product in products}
     orders = tuple(_trading(opened))
