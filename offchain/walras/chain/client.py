@@ -17,7 +17,7 @@ from walras.chain.interface import Call
 from walras.chain.reverts import reverted
 from walras.errors import ChainError, NodeUnreachable, WrongChain
 
-__all__ = ["Block", "Client", "NodeError", "connect"]
+__all__ = ["Block", "BlockMissing", "Client", "NodeError", "connect"]
 
 REQUEST_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 15.0
@@ -33,6 +33,10 @@ class NodeError(ChainError):
     def __init__(self, method: str, reason: str, code: int = 0) -> None:
         super().__init__(f"the node refused {method}: {reason}")
         self.method, self.reason, self.code = method, reason, code
+
+
+class BlockMissing(ChainError):  # noqa: N818
+    """The node does not have the block asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +137,13 @@ class Client:
         return [call.result(answer) for call, answer in zip(calls, answers, strict=True)]
 
     def block(self, tag: int | str = "latest") -> Block:
-        """A block's header by number, hash or tag; ChainError if the node does not have it."""
+        """A block's header by number, hash or tag; BlockMissing if the node does not have it."""
         if isinstance(tag, str) and tag.startswith("0x"):
             raw = self.rpc("eth_getBlockByHash", tag, False)
         else:
             raw = self.rpc("eth_getBlockByNumber", _tag(tag), False)
         if raw is None:
-            raise ChainError(f"the node has no block {tag}; it may still be syncing")
+            raise BlockMissing(f"the node has no block {tag}; it may still be syncing")
         return Block(
             int(raw["number"], 16),
             bytes.fromhex((raw["hash"] or "0x").removeprefix("0x")),

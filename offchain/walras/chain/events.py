@@ -102,12 +102,11 @@ class KeyLeaked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed(Event):
-    """`account` sealed `ct` for `batch`; `fee` in cash X40 with its surcharge."""
+    """`account` sealed `ct` for `batch`, declaring `units`."""
 
     batch: int
     account: str
     units: int
-    fee: int
     ct: bytes
 
 

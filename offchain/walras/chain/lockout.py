@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eth_utils.address import to_canonical_address
@@ -16,18 +17,38 @@ from walras.submission import decode
 if TYPE_CHECKING:
     from walras.chain.market import Market
 
-__all__ = ["live_seals", "read_state"]
+__all__ = ["LiveSeal", "as_history", "live_seals", "read_state"]
 
 
-def live_seals(events: Iterable[Event]) -> dict[str, Sealed]:
-    """The last Sealed of every account that did not cancel afterwards."""
-    live: dict[str, Sealed] = {}
+@dataclass(frozen=True, slots=True)
+class LiveSeal:
+    """What an account sealed, and the units it declared for it."""
+
+    units: int
+    ciphertext: bytes
+
+
+def live_seals(history: Iterable[tuple[str, int, bytes | None]]) -> dict[str, LiveSeal]:
+    """The last seal of every account, from (account, units, ciphertext or None for a cancellation).
+
+    In chain order.
+    """
+    live: dict[str, LiveSeal] = {}
+    for account, units, ciphertext in history:
+        if ciphertext is None:
+            live.pop(account, None)
+        else:
+            live[account] = LiveSeal(units, ciphertext)
+    return live
+
+
+def as_history(events: Iterable[Event]) -> Iterator[tuple[str, int, bytes | None]]:
+    """Sealed and Cancelled events as `live_seals` takes them."""
     for event in events:
         if isinstance(event, Sealed):
-            live[event.account] = event
+            yield event.account, event.units, event.ct
         elif isinstance(event, Cancelled):
-            live.pop(event.account, None)
-    return live
+            yield event.account, 0, None
 
 
 def read_state(
@@ -36,7 +57,7 @@ def read_state(
     *,
     block: int,
     secret: int,
-    seals: Mapping[str, Sealed],
+    seals: Mapping[str, LiveSeal],
 ) -> tuple[BatchState, dict[bytes, bytes]]:
     """State and ciphertexts of a batch with its live `seals`, ledgers as of `block`.
 
@@ -50,15 +71,13 @@ def read_state(
     owners = sorted(seals, key=to_canonical_address)
     stored = market.read_all([("account", owner) for owner in owners], block)
     for owner, raw in zip(owners, stored, strict=True):
-        if raw[3] != batch or raw[6] != seal_hash(number, seals[owner].ct):
+        if raw[3] != batch or raw[6] != seal_hash(number, seals[owner].ciphertext):
             raise ChainError(
                 f"the seal of {owner} in batch {batch} is not the one the contract holds; "
                 "the node's logs are incomplete or its chain was reorganised, try again"
             )
     ticks = {k: product.tick for k, product in products.items()}
-    touched = {
-        owner: _products(seals[owner], secret, number, ticks) if secret else () for owner in owners
-    }
+    touched = {o: _products(o, seals[o], secret, number, ticks) for o in owners}
     pairs = [(owner, k) for owner in owners for k in touched[owner]]
     balances = market.read_all([("balanceOf", owner, k) for owner, k in pairs], block)
     lots = dict(zip(pairs, balances, strict=True))
@@ -82,15 +101,15 @@ def read_state(
         house_cash=treasury[0],
         secret=secret,
     )
-    return state, {to_canonical_address(owner): seals[owner].ct for owner in owners}
+    return state, {to_canonical_address(owner): seals[owner].ciphertext for owner in owners}
 
 
 def _products(
-    seal: Sealed, secret: int, number: bytes, ticks: Mapping[int, int]
+    owner: str, seal: LiveSeal, secret: int, number: bytes, ticks: Mapping[int, int]
 ) -> tuple[int, ...]:
     """Products whose ledgers decide whether the submission is covered."""
-    body = unseal(secret, seal.ct, to_canonical_address(seal.account), number)
+    body = unseal(secret, seal.ciphertext, to_canonical_address(owner), number)
     if body is None:
         return ()
-    decoded = decode(body, ciphertext_length=len(seal.ct), units=seal.units, ticks=ticks)
+    decoded = decode(body, ciphertext_length=len(seal.ciphertext), units=seal.units, ticks=ticks)
     return decoded.submission.products if decoded.submission is not None else ()

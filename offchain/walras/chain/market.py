@@ -12,7 +12,7 @@ from walras.chain import events
 from walras.chain.artifacts import load
 from walras.chain.client import Client
 from walras.chain.interface import call
-from walras.chain.lockout import live_seals, read_state
+from walras.chain.lockout import LiveSeal, as_history, live_seals, read_state
 from walras.chain.sender import Sender
 from walras.chain.trader import Trader
 from walras.chain.views import (
@@ -187,13 +187,13 @@ class Market:
         needs a node with old state), or at `block`. `secret` stands in while none is published.
         """
         last = self.lock_out_block(batch)
-        seals = live_seals(self.sealed_events(batch, last))
+        seals = live_seals(as_history(self.sealed_events(batch, last)))
         return self.state_of(batch, seals, block=block, secret=secret, lock_out=last)
 
     def state_of(
         self,
         batch: int,
-        seals: Mapping[str, events.Sealed],
+        seals: Mapping[str, LiveSeal],
         *,
         block: int | None = None,
         secret: int | None = None,

@@ -5,14 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from eth_utils.address import to_checksum_address
 
 from walras.chain.client import Block, NodeError
 from walras.errors import ChainError, Reverted
 
-__all__ = ["Attempt", "Node", "NonceTaken", "Receipt", "SendPolicy", "Sender", "TransactionStuck"]
+__all__ = [
+    "Attempt",
+    "Node",
+    "NonceTaken",
+    "Receipt",
+    "SendPolicy",
+    "Sender",
+    "TransactionStuck",
+    "Watch",
+]
 
 _TOO_LOW: Final = ("nonce too low", "nonce is too low", "already used", "oldnonce")
 _KNOWN: Final = ("already known", "already imported", "known transaction")
@@ -89,6 +98,13 @@ class Signer(Protocol):
     def sign_transaction(self, transaction_dict: Any) -> Any: ...
 
 
+Watch = Callable[[Literal["signed", "sent"], Attempt], None]
+
+
+def _unwatched(_stage: str, _attempt: Attempt) -> None:
+    pass
+
+
 class Sender:
     """Sends for one account. Nothing is sent that would revert now."""
 
@@ -123,12 +139,12 @@ class Sender:
         data: bytes,
         *,
         earlier: Sequence[Attempt] = (),
-        on_signed: Callable[[Attempt], None] = lambda _: None,
+        watch: Watch = _unwatched,
     ) -> Receipt:
         """Send one call (or creation, `to` None) and return its receipt once confirmed.
 
         `earlier` are attempts of the same action from before a restart: they are waited for, then
-        replaced. `on_signed` sees each attempt before the node does.
+        replaced. `watch` is told of each attempt: "signed" before the node sees it, "sent" after.
         Raises Reverted, NonceTaken, TransactionStuck, NodeUnreachable or NodeError.
         """
         nonce = self.nonce()
@@ -138,15 +154,15 @@ class Sender:
             if found is not None:
                 return self._settled(found, to, data)
             self.simulate(to, data)
-            attempts.append(self._broadcast(to, data, nonce, None, on_signed))
-        return self._wait(to, data, attempts, on_signed)
+            attempts.append(self._broadcast(to, data, nonce, None, watch))
+        return self._wait(to, data, attempts, watch)
 
     def _wait(
         self,
         to: str | None,
         data: bytes,
         attempts: list[Attempt],
-        on_signed: Callable[[Attempt], None],
+        watch: Watch,
     ) -> Receipt:
         started = priced = self._clock()
         while True:
@@ -168,7 +184,7 @@ class Sender:
             if receipt is None and now - priced >= self.policy.stuck_after:
                 self.simulate(to, data)
                 last = attempts[-1]
-                attempts.append(self._broadcast(to, data, last.nonce, last, on_signed))
+                attempts.append(self._broadcast(to, data, last.nonce, last, watch))
                 priced = self._clock()
             self._sleep(self.policy.poll_every)
 
@@ -178,14 +194,14 @@ class Sender:
         data: bytes,
         nonce: int,
         replaced: Attempt | None,
-        on_signed: Callable[[Attempt], None],
+        watch: Watch,
     ) -> Attempt:
         call = self._call(to, data)
         gas = self._gas_limit(int(self.node.rpc("eth_estimateGas", call, "pending"), 16))
         attempt = self._fees(nonce, replaced)
         while True:
             raw, attempt = self._sign(call, gas, attempt)
-            on_signed(attempt)
+            watch("signed", attempt)
             try:
                 self.node.rpc("eth_sendRawTransaction", raw)
             except NodeError as error:
@@ -197,6 +213,7 @@ class Sender:
                 # A raced inclusion shows as one of these; the wait tells whose it was.
                 if not any(word in reason for word in _KNOWN + _TOO_LOW):
                     raise
+            watch("sent", attempt)
             return attempt
 
     def _fees(self, nonce: int, replaced: Attempt | None) -> Attempt:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from walras.batch import CASH
 from walras.chain.client import Client
 from walras.chain.interface import call
-from walras.chain.sender import Attempt, Receipt, Sender
+from walras.chain.sender import Receipt, Sender
 from walras.chain.token import Token
 from walras.settlement import encode_submissions
 
@@ -126,15 +126,10 @@ class Trader:
             token = Token(self.client, self._token_of(asset))
             token.ensure_allowance(self.sender, self.address, amount)
 
-    def _send(
-        self,
-        function: str,
-        *args: Any,
-        earlier: Sequence[Attempt] = (),
-        on_signed: Callable[[Attempt], None] = lambda _: None,
-    ) -> Receipt:
+    def _send(self, function: str, *args: Any, **how: Any) -> Receipt:
+        """`how` goes to the sender: earlier attempts, and who watches."""
         data = call("Walras", self.address, function, *args).data
-        return self.sender.send(self.address, data, earlier=earlier, on_signed=on_signed)
+        return self.sender.send(self.address, data, **how)
 
 
 def settle_arguments(

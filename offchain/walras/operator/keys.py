@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -56,12 +57,20 @@ def read_seed(path: Path) -> bytes:
 
 
 class BatchKeys:
-    """Key pairs of one market's batches."""
+    """Key pairs of one market's batches (`market`: 20 bytes); `hide` is told each secret first."""
 
-    def __init__(self, seed: bytes, chain_id: int, market: bytes) -> None:
+    def __init__(
+        self,
+        seed: bytes,
+        chain_id: int,
+        market: bytes,
+        *,
+        hide: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._seed = seed
         self._chain_id = chain_id
         self._market = market
+        self._hide = hide
         self.secret = lru_cache(maxsize=64)(self._secret)
 
     def __repr__(self) -> str:
@@ -77,4 +86,6 @@ class BatchKeys:
         return keccak256(x.to_bytes(32) + y.to_bytes(32))
 
     def _secret(self, batch: int) -> int:
-        return derive_batch_key(self._seed, batch_id(self._chain_id, self._market, batch))
+        key = derive_batch_key(self._seed, batch_id(self._chain_id, self._market, batch))
+        self._hide(key)
+        return key

@@ -1,0 +1,225 @@
+"""What to do next: a pure function of the chain, of one's own memory and of the time.
+
+The chain's facts decide. Own memory can only stop the clearer: it never makes it act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from walras.chain.views import BatchView
+from walras.schedule import Phase, Schedule
+
+__all__ = [
+    "NO_KEY",
+    "Action",
+    "ChainView",
+    "CloseVoid",
+    "Decision",
+    "Halt",
+    "OwnView",
+    "RegisterKey",
+    "Reveal",
+    "Settle",
+    "Wait",
+    "alerts",
+    "decide",
+]
+
+NO_KEY: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainView:
+    """The chain's facts.
+
+    `batch` last took a seal and `published` says whether its key is public. `key_hashes` are of
+    the batches from the current one on. `lock_out` is the hash of the last block before the
+    lock-out of `batch`, once that block is final enough to act on, else None. Money is cash X40.
+    """
+
+    operator: str
+    schedule: Schedule
+    batch: BatchView
+    published: bool
+    key_hashes: Mapping[int, bytes]
+    lock_out: bytes | None
+    nonce: int
+    balance: int
+    bond: int
+    bond_full: int
+    house_cash: int
+    house_cash_least: int
+    short_houses: int
+    thin_houses: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnView:
+    """What the clearer knows of itself.
+
+    `key_hashes` are those its seed gives for the batches it looks after, empty without a seed.
+    `leaked` are batches whose shown key is its own. `acted_on` is the lock-out block on which it
+    signed the publication of the key of the chain's batch. `nonces_used` bounds the nonce that this
+    process can have brought about. `margin` (seconds) is what a transaction may take.
+    """
+
+    account: str
+    key_hashes: Mapping[int, bytes] = field(default_factory=dict)
+    leaked: tuple[int, ...] = ()
+    acted_on: bytes | None = None
+    nonces_used: int | None = None
+    margin: int = 0
+    least_balance: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterKey:
+    """Register the own key of a batch that has not started."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """Publish the key of a batch whose lock-out is final."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Open, solve and settle a batch whose key is public."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseVoid:
+    """Close a void batch, so that the market can go on."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before `until` (seconds) for this reason."""
+
+    until: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Something is wrong that no action here can mend: stop and tell a person."""
+
+    reason: str
+
+
+Action = RegisterKey | Reveal | Settle | CloseVoid
+Decision = Action | Wait | Halt
+
+
+def decide(chain: ChainView, own: OwnView, now: int) -> Decision:
+    """The next step at chain time `now`: first what has a deadline, then what looks ahead."""
+    for reason in _mismatches(chain, own):
+        return Halt(reason)
+    return _finish(chain, own, now) or _prepare(chain, own, now) or _idle(chain, now)
+
+
+def alerts(chain: ChainView, own: OwnView) -> tuple[str, ...]:
+    """What a person should mend before it stops the market; the clearer goes on meanwhile."""
+    found = []
+    if chain.bond < chain.bond_full:
+        found.append("the bond is not full: no seal enters until `addBond` has filled it")
+    if chain.short_houses:
+        found.append(f"{chain.short_houses} houses are short: no seal enters until they are funded")
+    elif chain.thin_houses:
+        names = ", ".join(map(str, chain.thin_houses))
+        found.append(f"the house is close to its least holding of products {names}: fund it")
+    if chain.house_cash < chain.house_cash_least:
+        found.append("house cash is short: no seal enters until `fundHouse` has filled it")
+    if chain.balance < own.least_balance:
+        found.append(f"{own.account} has {chain.balance} wei for gas, fewer than it should: refill")
+    return tuple(found)
+
+
+def _mismatches(chain: ChainView, own: OwnView) -> Iterator[str]:
+    """Facts under which nothing the clearer does is safe."""
+    if own.nonces_used is not None and chain.nonce > own.nonces_used:
+        yield (
+            f"another process sends from {own.account} (nonce {chain.nonce}, own transactions end "
+            f"at {own.nonces_used}): stop it, then start one clearer"
+        )
+    if own.key_hashes and own.account != chain.operator:
+        yield (
+            f"{own.account} has a seed but the market's operator is {chain.operator}: "
+            "use the operator's account, or leave the seed out to clear as anybody"
+        )
+    if own.leaked:
+        yield (
+            f"the key of batch {own.leaked[-1]} was shown before its lock-out: the seed has "
+            "leaked; make a new seed on a clean machine"
+        )
+    for batch, ours in own.key_hashes.items():
+        if chain.key_hashes.get(batch, NO_KEY) not in (NO_KEY, ours):
+            yield (
+                f"batch {batch} has a key that does not come from this seed: "
+                "restore the seed it was registered with"
+            )
+    if own.acted_on and chain.lock_out and own.acted_on != chain.lock_out:
+        yield (
+            f"the chain was reorganised across the lock-out of batch {chain.batch.number} after "
+            "its key was published: the book may have been changed by somebody who could read it"
+        )
+
+
+def _finish(chain: ChainView, own: OwnView, now: int) -> Action | Wait | None:
+    """The batch that has live accounts, as far as its end."""
+    batch = chain.batch
+    if not batch.unfinished:
+        return None
+    bounds = chain.schedule.boundaries(batch.number)
+    phase = chain.schedule.phase(batch.number, now, key_published=chain.published)
+    if phase is Phase.REVEAL and own.key_hashes:
+        if chain.lock_out is None:
+            return Wait(now, f"the lock-out block of batch {batch.number} is not final yet")
+        return Reveal(batch.number)
+    may_settle = phase is Phase.FALLBACK or (
+        phase is Phase.CLEARING and own.account == chain.operator
+    )
+    if may_settle and now + own.margin < bounds.deadline:
+        return Settle(batch.number)
+    if phase is Phase.VOID:
+        return CloseVoid(batch.number)
+    return None
+
+
+def _prepare(chain: ChainView, own: OwnView, now: int) -> Action | None:
+    """Keys of batches to come, the nearest first."""
+    for batch in sorted(own.key_hashes):
+        if chain.key_hashes.get(batch) == NO_KEY and now + own.margin < chain.schedule.start(batch):
+            return RegisterKey(batch)
+    return None
+
+
+def _idle(chain: ChainView, now: int) -> Wait:
+    """The next moment at which the answer can change by itself."""
+    schedule = chain.schedule
+    current = schedule.current(now)
+    bounds = schedule.boundaries(current)
+    moments = (
+        (bounds.lock_in, f"batch {current} takes seals until lock-out"),
+        (bounds.lock_out, f"batch {current} takes committed seals until lock-out"),
+        (bounds.reveal_from, f"batch {current} is locked out and waits for finality"),
+        (bounds.key_deadline, f"batch {current} has nobody to settle for, or waits for its key"),
+        (bounds.exclusive_until, f"batch {current} is its operator's to settle, or is over"),
+        (bounds.end, f"batch {current} is over"),
+    )
+    if current:
+        for until, reason in moments:
+            if now < until:
+                return Wait(until, reason)
+    return Wait(schedule.start(current + 1), f"batch {current + 1} has not started")

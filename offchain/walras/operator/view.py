@@ -1,0 +1,156 @@
+"""Look at the chain: bring the journal up to the head, then gather the facts to decide on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from walras.chain.client import Block, BlockMissing
+from walras.chain.events import Cancelled, Event, KeyLeaked, Sealed
+from walras.chain.market import Market
+from walras.chain.views import BatchView, MarketView
+from walras.errors import ChainError
+from walras.operator.decide import ChainView
+from walras.store import Cursor, Journal, SealRecord
+
+__all__ = ["Observer", "Sight"]
+
+_KINDS = (Sealed, Cancelled, KeyLeaked)
+_THIN = 1.25  # times the least holding: below it the house needs a person soon
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look: the facts, the chain's time (seconds), and blocks undone since the last look."""
+
+    chain: ChainView
+    now: int
+    block_number: int
+    undone: int
+
+
+class Observer:
+    """Reads one market for one account, and keeps the journal's cursor at the head."""
+
+    def __init__(
+        self,
+        market: Market,
+        account: str,
+        journal: Journal,
+        *,
+        keys_ahead: int,
+        confirmations: int,
+        finalized: bool,
+    ) -> None:
+        self._market = market
+        self._client = market.client
+        self._account = account
+        self._journal = journal
+        self._keys_ahead = keys_ahead
+        self._confirmations = confirmations
+        self._finalized = finalized
+
+    def look(self) -> Sight:
+        """Follow the chain to its head and describe it."""
+        undone = self._follow()
+        view = self._market.view()
+        head = self._client.block("latest")
+        return Sight(self._facts(view, head), view.now, head.number, undone)
+
+    # ---------------------------------------------------------------------------- the cursor
+
+    def _follow(self) -> int:
+        """Take in new events; how many blocks had to be forgotten first."""
+        undone = self._rewind()
+        head = self._client.block("latest")
+        cursor = self._journal.cursor()
+        first = self._beginning(head) if cursor is None else cursor.number + 1
+        if first > head.number:
+            return undone
+        events = self._market.history(_KINDS, first, head.number)
+        if self._client.block(head.number).hash != head.hash:
+            raise ChainError("the chain was reorganised while it was read; looking again")
+        seals = [record for event in events if (record := _record(event)) is not None]
+        leaks = [
+            (event.batch, event.block_number, event.log_index)
+            for event in events
+            if isinstance(event, KeyLeaked)
+        ]
+        self._journal.advance(Cursor(head.number, head.hash), seals, leaks)
+        return undone
+
+    def _rewind(self) -> int:
+        """Return the journal to the newest block that is still part of the chain."""
+        known = self._journal.known_blocks()
+        for block in known:
+            if self._holds(block):
+                if block == known[0]:
+                    return 0
+                self._journal.rewind(block.number)
+                return known[0].number - block.number
+        if not known:
+            return 0
+        self._journal.rewind(-1)
+        return known[0].number + 1
+
+    def _holds(self, block: Cursor) -> bool:
+        try:
+            return self._client.block(block.number).hash == block.hash
+        except BlockMissing:
+            return False
+
+    def _beginning(self, head: Block) -> int:
+        """First block that matters: of the oldest batch that is not finished."""
+        schedule = self._market.schedule
+        batch = BatchView(*self._market.read_all([("batch",)])[0])
+        oldest = batch.number if batch.unfinished else schedule.current(head.timestamp)
+        return self._client.first_block_from(schedule.start(max(oldest, 1)), head)
+
+    # ----------------------------------------------------------------------------- the facts
+
+    def _facts(self, view: MarketView, head: Block) -> ChainView:
+        ahead = range(max(view.current, 1), view.current + self._keys_ahead + 1)
+        published, *hashes = self._market.read_all(
+            [("secret", view.batch.number), *(("keyHash", batch) for batch in ahead)]
+        )
+        thin = tuple(
+            product.asset.id
+            for product in view.products
+            if product.state.house < _THIN * (1 << (product.state.house_log2 + 44))
+        )
+        account = (self._account, "latest")
+        return ChainView(
+            operator=view.terms.operator,
+            schedule=view.terms.schedule,
+            batch=view.batch,
+            published=published != 0,
+            key_hashes=dict(zip(ahead, hashes, strict=True)),
+            lock_out=self._lock_out(view.batch, head),
+            nonce=int(self._client.rpc("eth_getTransactionCount", *account), 16),
+            balance=int(self._client.rpc("eth_getBalance", *account), 16),
+            bond=view.treasury.bond,
+            bond_full=view.terms.bond << 40,
+            house_cash=view.treasury.house_cash,
+            house_cash_least=view.least_house_cash,
+            short_houses=view.treasury.short_houses,
+            thin_houses=thin,
+        )
+
+    def _lock_out(self, batch: BatchView, head: Block) -> bytes | None:
+        """Hash of the last block before the lock-out, once it cannot change any more."""
+        if not batch.unfinished:
+            return None
+        lock_out = self._market.schedule.boundaries(batch.number).lock_out
+        known = self._client.block("finalized") if self._finalized else head
+        last = self._client.first_block_from(lock_out, known) - 1
+        if known.number - last < (1 if self._finalized else self._confirmations):
+            return None
+        return self._client.block(last).hash
+
+
+def _record(event: Event) -> SealRecord | None:
+    place = (event.block_number, event.log_index)
+    if isinstance(event, Sealed):
+        return SealRecord(event.batch, *place, event.account, event.units, event.ct)
+    if isinstance(event, Cancelled):
+        return SealRecord(event.batch, *place, event.account, 0, None)
+    return None
