@@ -45,7 +45,7 @@ def newton_step(
     if whole is not None:
         return _on_grid(whole)
     step = [0] * book.products
-    for part in _parts(matrix):
+    for part in _parts(book, ramp):
         solution = _solve(matrix[np.ix_(part, part)], right[part])
         exact = (
             _solve_long(book, ramp, [(k, excess[k], depth[k]) for k in part.tolist()])
@@ -61,9 +61,15 @@ def _on_grid(prices: Floats) -> list[int]:
     return [int(math.ldexp(price, PRICE_BITS)) for price in prices.tolist()]
 
 
-def _parts(matrix: Floats) -> list[Ints]:
-    """Indices of the diagonal blocks the matrix falls into."""
-    count, label = connected_components(coo_array(matrix != 0), directed=False)
+def _parts(book: ExactBook, ramp: Ints) -> list[Ints]:
+    """Products that auths on a ramp tie together, part by part."""
+    rows = book.rows
+    legs = np.diff(rows.leg_ptr)
+    tied = np.repeat(ramp >= 0, legs)
+    first = np.repeat(rows.leg_product[rows.leg_ptr[:-1]], legs)[tied]
+    edges = (np.ones(len(first)), (first, rows.leg_product[tied]))
+    graph = coo_array(edges, shape=(book.products, book.products))
+    count, label = connected_components(graph, directed=False)
     bounds = np.cumsum(np.bincount(label, minlength=count))[:-1]
     return np.split(np.argsort(label, kind="stable"), bounds)
 
