@@ -1,0 +1,276 @@
+"""`walras clearer`: the operator's daemon, and anybody's clearer of last resort."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from eth_utils.address import to_canonical_address
+
+from walras.chain.sender import Sender
+from walras.clearing.problem import solve_batch
+from walras.cli.output import clock, emit, facts, json_option, say
+from walras.cli.session import Session, acting, with_session
+from walras.errors import WalrasError
+from walras.operator.daemon import Daemon, Halted, Surroundings, describe
+from walras.operator.decide import OwnView, alerts, decide
+from walras.operator.keys import BatchKeys, create_seed, read_seed
+from walras.operator.lock import hold_lock
+from walras.operator.log import Redactor, configure
+from walras.operator.settings import ClearerSettings, load_settings
+from walras.operator.view import Observer
+from walras.store import Journal
+
+__all__ = ["EXIT_HALTED", "clearer"]
+
+EXIT_HALTED = 3
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("seed", click.Path(path_type=Path, dir_okay=False)),
+    ("state_dir", click.Path(path_type=Path, file_okay=False)),
+    ("database", str),
+    ("engine", str),
+    ("keys_ahead", int),
+    ("poll", float),
+    ("confirmations", int),
+    ("max_failures", int),
+    ("log_level", str),
+)
+
+
+class _Stopped(Exception):  # noqa: N818
+    """Somebody asked the clearer to stop."""
+
+
+def _tunable(command: F) -> F:
+    """Add the most used settings as options; all of them can stand in the file."""
+    for name, kind in reversed(_OPTIONS):
+        described = ClearerSettings.model_fields[name]
+        command = click.option(
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            help=f"{described.description} [default: {described.default}]",
+        )(command)
+    return click.option(
+        "--settings",
+        "file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="WALRAS_CLEARER_SETTINGS",
+        show_envvar=True,
+        help="TOML file with any setting of docs/OPERATIONS.md.",
+    )(command)
+
+
+@click.group()
+def clearer() -> None:
+    """Register keys, publish them after lock-out, solve and settle."""
+
+
+@clearer.command("new-seed")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+def new_seed(path: Path) -> None:
+    """Write a new random seed to PATH; copy it to a safe place before its first batch."""
+    create_seed(path)
+    say(f"wrote a new seed to {path}; whoever reads it reads every sealed order, keep a copy safe")
+
+
+@clearer.command()
+@acting
+@_tunable
+@with_session
+def run(session: Session, file: Path | None, **options: Any) -> int:
+    """Work until stopped; exit code 3 if something is wrong that a person must look at."""
+    settings = load_settings(file, **options)
+    with _working(session, settings) as daemon, _told_to_stop(daemon.stop):
+        try:
+            daemon.worker.run()
+        except _Stopped:
+            daemon.log.info("stopped")
+        except Halted as halted:
+            return _halted(halted)
+    return 0
+
+
+@clearer.command()
+@acting
+@_tunable
+@json_option
+@with_session
+def once(session: Session, file: Path | None, *, as_json: bool, **options: Any) -> int:
+    """Do everything that is due now, then stop."""
+    settings = load_settings(file, **options)
+    with _working(session, settings) as daemon, _told_to_stop(daemon.stop):
+        try:
+            taken = [describe(decision) for decision in daemon.worker.once()]
+        except _Stopped:
+            return 1
+        except Halted as halted:
+            return _halted(halted)
+    emit(as_json, taken, partial(_show_decisions, taken))
+    return 0
+
+
+@clearer.command()
+@acting
+@_tunable
+@json_option
+@with_session
+def status(session: Session, file: Path | None, *, as_json: bool, **options: Any) -> None:
+    """Show what the clearer would do next, and what needs a person; sends nothing."""
+    settings = load_settings(file, **options)
+    market, account = session.market, session.address
+    journal = Journal("sqlite://", session.client.chain_id, market.address)
+    sight = _observer(session, settings, account, journal).look()
+    keys = _keys(session, settings, Redactor())
+    hashes = {b: keys.hash(b) for b in sight.chain.key_hashes} if keys else {}
+    own = OwnView(account, hashes, margin=settings.margin, least_balance=settings.least_balance)
+    decision = decide(sight.chain, own, sight.now)
+    chain, batch = sight.chain, sight.chain.batch
+    data = {
+        "next": describe(decision),
+        "alerts": list(alerts(chain, own)),
+        "now": sight.now,
+        "block": sight.block_number,
+        "operator": chain.operator,
+        "account": account,
+        "batch": {
+            "number": batch.number,
+            "live": batch.live,
+            "units": batch.units,
+            "settled": batch.settled,
+            "closed": batch.closed,
+            "key_published": chain.published,
+        },
+        "keys": [b for b, stored in chain.key_hashes.items() if any(stored)],
+        "bond_full": chain.bond >= chain.bond_full,
+        "wei": chain.balance,
+    }
+    emit(as_json, data, partial(_show_status, data))
+
+
+def _show_decisions(taken: list[dict[str, Any]]) -> None:
+    for decision in taken:
+        say(_in_words(decision))
+
+
+def _show_status(data: dict[str, Any]) -> None:
+    batch = data["batch"]
+    last = (
+        f"{batch['number']} with {batch['live']} accounts, {batch['units']} units"
+        f"{', settled' if batch['settled'] else ''}{', void' if batch['closed'] else ''}"
+        f"{', key published' if batch['key_published'] else ''}"
+    )
+    facts(
+        [
+            ("next", _in_words(data["next"], data["now"])),
+            ("last sealed batch", last if batch["number"] else "none yet"),
+            ("keys registered", ", ".join(map(str, data["keys"])) or "none"),
+            ("bond", "full" if data["bond_full"] else "not full"),
+            ("account", f"{data['account']}, {data['wei'] / 1e18:.4f} of native currency"),
+        ]
+    )
+    for alert in data["alerts"]:
+        say(f"! {alert}", "yellow")
+
+
+def _in_words(decision: dict[str, Any], now: int | None = None) -> str:
+    match decision:
+        case {"action": "Wait", "until": until, "reason": reason}:
+            return f"wait: {reason}" + (f", next at {clock(until, now)}" if now else "")
+        case {"action": "Halt", "reason": reason}:
+            return f"halt: {reason}"
+        case {"action": action, "batch": batch}:
+            words = {
+                "RegisterKey": "register the key of batch",
+                "Reveal": "publish the key of batch",
+                "Settle": "settle batch",
+                "CloseVoid": "close void batch",
+            }
+            return f"{words[action]} {batch}"
+    return str(decision)
+
+
+# ------------------------------------------------------------------------------------- wiring
+
+
+@dataclass(frozen=True, slots=True)
+class _Working:
+    worker: Daemon
+    log: Any
+    stop: threading.Event
+
+
+@contextmanager
+def _working(session: Session, settings: ClearerSettings) -> Iterator[_Working]:
+    """A daemon that holds its lock and journal."""
+    market, client = session.market, session.client
+    lock = settings.state_dir / f"{client.chain_id}-{market.address}.lock"
+    redactor, stop = Redactor(), threading.Event()
+    keys = _keys(session, settings, redactor)
+    with hold_lock(lock):
+        signer = session.signer()
+        redactor.add(bytes(signer.key))
+        log = configure(redactor, level=settings.log_level).bind(market=market.address)
+        journal = Journal(settings.database_url(), client.chain_id, market.address)
+
+        def sleep(seconds: float) -> None:
+            if stop.wait(seconds):
+                raise _Stopped
+
+        around = Surroundings(log, sleep, partial(solve_batch, engine=settings.engine))
+        sender = Sender(client, signer, settings.send_policy, sleep=sleep)
+        log.info("started", account=sender.address, operator=market.terms.operator, seed=bool(keys))
+        try:
+            yield _Working(Daemon(market, sender, journal, settings, around, keys), log, stop)
+        finally:
+            journal.close()
+
+
+def _keys(session: Session, settings: ClearerSettings, redactor: Redactor) -> BatchKeys | None:
+    if settings.seed is None:
+        return None
+    seed = read_seed(settings.seed)
+    redactor.add(seed)
+    market = to_canonical_address(session.market.address)
+    return BatchKeys(seed, session.client.chain_id, market, hide=redactor.add)
+
+
+def _observer(
+    session: Session, settings: ClearerSettings, account: str, journal: Journal
+) -> Observer:
+    return Observer(
+        session.market,
+        account,
+        journal,
+        keys_ahead=settings.keys_ahead,
+        confirmations=settings.confirmations,
+        finalized=settings.finalized,
+    )
+
+
+@contextmanager
+def _told_to_stop(stop: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM end the work between two steps."""
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _halted(error: WalrasError) -> int:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+    return EXIT_HALTED
