@@ -7,7 +7,7 @@ Prices are accepted here exactly when the contract accepts them; no float decide
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from walras.batch import CASH, AccountState, BatchState, Product
@@ -32,8 +32,10 @@ __all__ = [
     "Opened",
     "Product",
     "Settlement",
+    "check_prices",
     "evaluate",
     "open_batch",
+    "open_listed",
     "priced_products",
     "settle",
 ]
@@ -84,13 +86,20 @@ def open_batch(state: BatchState, ciphertexts: Mapping[bytes, bytes]) -> tuple[O
 
     Raises CertificateError: AccountNotLive, WrongCiphertext.
     """
+    return open_listed(state, sorted(ciphertexts.items()))
+
+
+def open_listed(
+    state: BatchState, submissions: Iterable[tuple[bytes, bytes]]
+) -> tuple[Opened, ...]:
+    """As ``open_batch``, for (account, ciphertext) pairs in the order given, repeated or not."""
     live = {account.address: account for account in state.accounts}
     ticks = state.ticks
     opened = []
-    for address in sorted(ciphertexts):
+    for address, ciphertext in submissions:
         if address not in live:
             raise CertificateError("AccountNotLive", account=address)
-        account, ciphertext = live[address], ciphertexts[address]
+        account = live[address]
         if seal_hash(state.batch_id, ciphertext) != account.seal_hash:
             raise CertificateError("WrongCiphertext", account=address)
         opened.append(_open(state, account, ciphertext, ticks))
@@ -107,7 +116,7 @@ def settle(state: BatchState, opened: Sequence[Opened], prices: Mapping[int, int
 
     Raises CertificateError with the contract's reason otherwise.
     """
-    _check_prices(state, prices)
+    check_prices(state, list(prices), list(prices.values()))
     _check_accounts(state, opened, prices)
     settlement = evaluate(state, opened, prices)
     _check_ledgers(opened, settlement)
@@ -162,9 +171,12 @@ def _status(decoded: Decoded, account: AccountState, lock_out: int) -> VoidReaso
     return None if covered else VoidReason.UNCOVERED
 
 
-def _check_prices(state: BatchState, prices: Mapping[int, int]) -> None:
+def check_prices(state: BatchState, products: Sequence[int], prices: Sequence[int]) -> None:
+    """Raise CertificateError unless ``products`` ascend, are listed, and have a price each."""
+    if len(products) != len(prices):
+        raise CertificateError("LengthMismatch", products=len(products), prices=len(prices))
     before = -1
-    for product, price in prices.items():
+    for product, price in zip(products, prices, strict=True):
         if product <= before:
             raise CertificateError("ProductsNotAscending", product=product)
         if product not in state.products:

@@ -19,6 +19,7 @@ WalrasError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 __all__ = [
     "AccountError",
@@ -66,7 +67,7 @@ class CertificateError(WalrasError):
     (chain integers; addresses as 20 bytes).
     """
 
-    _MESSAGES: Mapping[str, str] = {
+    MESSAGES: ClassVar[Mapping[str, str]] = {
         "AccountsNotAscending": "account {account} is not above the one before; "
         "list each live account once, in ascending order",
         "AccountNotLive": "account {account} has no live submission in this batch; leave it out",
@@ -95,7 +96,7 @@ class CertificateError(WalrasError):
         self.reason = reason
         self.values = values
         shown = {k: _hex(v) if isinstance(v, bytes) else v for k, v in values.items()}
-        super().__init__(f"{reason}: {self._MESSAGES[reason].format(**shown)}")
+        super().__init__(f"{reason}: {self.MESSAGES[reason].format(**shown)}")
 
 
 class ClearingError(WalrasError):

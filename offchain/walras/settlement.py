@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from walras.batch import AccountState, BatchState
-from walras.certificate import Settlement
+from walras.certificate import Settlement, check_prices, open_listed, settle
 from walras.errors import CertificateError
 from walras.sealing import keccak256
 
-__all__ = ["apply", "decode_submissions", "encode_submissions", "outcome_hash"]
+__all__ = ["apply", "decode_submissions", "encode_submissions", "outcome_hash", "replay"]
 
 _ENTRY_HEAD = 22  # address and length
 
@@ -40,6 +40,21 @@ def outcome_hash(products: Sequence[int], prices: Sequence[int]) -> bytes:
     """keccak256(abi.encode(uint16[] products, int256[] prices)), stored for a settled batch."""
     head = (64).to_bytes(32) + (96 + 32 * len(products)).to_bytes(32)
     return keccak256(head + _words(products) + _words(prices))
+
+
+def replay(
+    state: BatchState,
+    products: Sequence[int],
+    prices: Sequence[int],
+    submissions: Sequence[tuple[bytes, bytes]],
+) -> Settlement:
+    """What the contract's ``settle`` does with these arguments; ``prices`` X84.
+
+    Raises CertificateError where it reverts.
+    """
+    check_prices(state, products, prices)
+    opened = open_listed(state, submissions)
+    return settle(state, opened, dict(zip(products, prices, strict=True)))
 
 
 def apply(state: BatchState, settlement: Settlement) -> BatchState:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.reference.curves import Order
 from walras.auths import Auth, Leg, Step
+from walras.batch import AccountState, BatchState, Product
+
+FOLDER = Path(__file__).resolve().parent.parent
 
 
 def plain(value: Any) -> Any:
@@ -34,6 +40,24 @@ def dumps(document: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
+def load(name: str) -> Any:
+    """A vector file with its numbers as `int` and its hex as `bytes`."""
+    return parsed(json.loads((FOLDER / f"{name}.json").read_text()))
+
+
+def parsed(value: Any) -> Any:
+    """Inverse of `plain`, but for tuples."""
+    if isinstance(value, dict):
+        return {parsed(k): parsed(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [parsed(v) for v in value]
+    if not isinstance(value, str):
+        return value
+    if value.startswith("0x"):
+        return bytes.fromhex(value[2:])
+    return int(value) if re.fullmatch(r"-?[0-9]+", value) else value
+
+
 def show_auth(auth: Auth) -> dict[str, Any]:
     return {
         "legs": [(leg.product, leg.weight) for leg in auth.legs],
@@ -55,18 +79,50 @@ def show_order(order: Order) -> dict[str, Any]:
     }
 
 
-def parse_auth(shown: dict[str, Any]) -> Auth:
-    """Inverse of `show_auth`, after JSON."""
-
-    def steps(pairs: list[list[str]]) -> tuple[Step, ...]:
-        return tuple(Step(int(width), int(increment)) for width, increment in pairs)
-
+def auth_of(shown: Mapping[str, Any]) -> Auth:
+    """Inverse of `show_auth`."""
     return Auth(
-        legs=tuple(Leg(int(product), int(weight)) for product, weight in shown["legs"]),
-        first=int(shown["first"]),
-        gap=int(shown["gap"]),
-        buy=steps(shown["buy"]),
-        sell=steps(shown["sell"]),
+        legs=tuple(Leg(*pair) for pair in shown["legs"]),
+        first=shown["first"],
+        gap=shown["gap"],
+        buy=tuple(Step(*pair) for pair in shown["buy"]),
+        sell=tuple(Step(*pair) for pair in shown["sell"]),
+    )
+
+
+def state_of(case: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> BatchState:
+    """The package's view of a certificate case, after the `changes` of a refusal."""
+    changes = changes or {}
+    house, cash = changes.get("house", {}), changes.get("cash", {})
+    return BatchState(
+        number=case["number"],
+        batch_id=case["batchId"],
+        scheduled_lock_out=case["lockOut"],
+        products={
+            p["id"]: Product(
+                id=p["id"],
+                house=house.get(p["id"], p["house"]),
+                reference=p["reference"],
+                scale=p["scale"],
+                tick_bps=p["tickBps"],
+                depth_log2=p["depthLog2"],
+                house_log2=p["houseLog2"],
+            )
+            for p in case["products"]
+        },
+        accounts=tuple(
+            AccountState(
+                address=a["address"],
+                cash=cash.get(a["address"], a["cash"]),
+                lots=a["lots"],
+                home=a["home"],
+                units=a["units"],
+                seal_hash=a["sealHash"],
+            )
+            for a in case["accounts"]
+        ),
+        house_cash=changes.get("houseCash", case["houseCash"]),
+        secret=case["secret"],
     )
 
 
