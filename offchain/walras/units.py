@@ -175,14 +175,18 @@ def parse_amount(text: str, what: str = "amount") -> Fraction:
 
 
 def exact_text(value: Fraction, *, places: int = 12) -> str:
-    """Decimal text of ``value``; prefixed by ≈ where more than ``places`` digits would follow."""
+    """Decimal text of ``value``; prefixed by ≈ where more than ``places`` digits would follow.
+
+    What would round to nothing is shown by its magnitude.
+    """
     sign = "-" if value < 0 else ""
     scaled = abs(value) * 10**places
     rounded = round(scaled)
+    if value and not rounded:
+        return f"≈{float(value):.0e}"
     whole, tail = divmod(rounded, 10**places)
     digits = str(tail).rjust(places, "0").rstrip("0") if places else ""
     text = f"{whole:,}" + (f".{digits}" if digits else "")
-    sign = sign if rounded else ""
     return f"{'' if scaled == rounded else '≈'}{sign}{text}"
 
 

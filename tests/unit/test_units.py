@@ -112,7 +112,7 @@ def test_market__symbol_that_is_a_number__comes_before_the_id() -> None:
     [
         (Fraction(1234567, 100), 12, "12,345.67"),
         (Fraction(-1, 3), 4, "≈-0.3333"),
-        (Fraction(-1, 10**9), 4, "≈0"),
+        (Fraction(-1, 10**9), 4, "≈-1e-09"),
         (Fraction(0), 4, "0"),
         (Fraction(5), 0, "5"),
         (Fraction("0.050"), 12, "0.05"),

@@ -65,15 +65,16 @@ def _tables(view: MarketView, units: MarketUnits, fee: Fraction) -> None:
     cash, live = units.cash, view.batch
     here = live.number == view.current
     what, when = next_boundary(view)
+    money = f"{exact_text(fee, places=6).removeprefix('≈')} {cash.symbol}"
     facts(
         [
             ("market", f"{view.address} on chain {view.chain_id}"),
             ("block", f"{view.block_number}"),
             ("cash", f"{cash.symbol} ({view.cash.token})"),
-            ("batch", f"{view.current}: {view.phase.name}, {_MEANING[view.phase]}"),
+            ("batch", _batch(view)),
             ("next", f"{what} at {clock(when, view.now)}; one batch every {_period(view)}"),
             ("sealed", f"{live.live if here else 0} accounts, {_capacity(view)} units taken"),
-            ("admission", f"{exact_text(fee, places=6)} {cash.symbol} for {MIN_UNITS} units now"),
+            ("admission", f"about {money} for {MIN_UNITS} units now"),
         ]
     )
     rows = [_row(product, units) for product in view.products]
@@ -92,7 +93,7 @@ def _row(product: ProductView, units: MarketUnits) -> tuple[str, ...]:
         product.asset.token,
         exact_text(own.tokens(Fraction(1))),
         exact_text(_per_token(product.state.reference, own, units), places=6),
-        exact_text(_per_token(own.tick, own, units), places=6),
+        exact_text(_per_token(own.tick, own, units), places=6).removeprefix("≈"),
         exact_text(own.tokens_of_ledger(product.asset.custody), places=4),
         "" if product.trading else "from the next batch on",
     )
@@ -100,6 +101,12 @@ def _row(product: ProductView, units: MarketUnits) -> tuple[str, ...]:
 
 def _per_token(x40_per_lot: int, product: ProductUnits, units: MarketUnits) -> Fraction:
     return units.cash.cash(x40_per_lot) * product.lots(Fraction(1))
+
+
+def _batch(view: MarketView) -> str:
+    if view.current == 0:
+        return "none yet"
+    return f"{view.current}: {view.phase.name}, {_MEANING[view.phase]}"
 
 
 def _capacity(view: MarketView) -> str:

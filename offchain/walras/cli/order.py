@@ -20,6 +20,7 @@ from walras.cli.prepare import (
     require_open,
 )
 from walras.cli.session import Session, acting, with_session
+from walras.cli.status import status
 from walras.errors import ChainError, OrderError
 from walras.orders import Holdings
 from walras.orders.describe import Summary, summarise
@@ -35,6 +36,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.group()
 def order() -> None:
     """Check, seal, follow and cancel an order."""
+
+
+order.add_command(status)
 
 
 @order.command("check")
@@ -86,8 +90,8 @@ def cancel(session: Session, as_json: bool) -> None:
         raise ChainError(f"{account.address} has no live submission; there is nothing to cancel")
     if view.phase is not Phase.OPEN or account.batch != view.current:
         raise ChainError(
-            f"your submission in batch {account.batch} is committed since lock-in and stays; "
-            "seal with a shorter valid_until next time"
+            f"your submission in batch {account.batch} is committed since lock-in and stays in "
+            "that batch; the next one starts without it"
         )
     receipt = session.trader().cancel()
     data = {"batch": account.batch, "transaction": "0x" + receipt.hash.hex()}
@@ -141,7 +145,7 @@ def show_sealed(view: MarketView, data: dict[str, Any], cash: str) -> None:
     say(f"Sealed {count} for batch {view.current}: {data['bytes']} bytes, {data['units']} units.")
     facts(
         [
-            ("fee", f"about {exact_text(Fraction(data['fee']), places=6)} {cash}"),
+            ("fee", f"about {_rough(Fraction(data['fee']))} {cash}"),
             ("gas", f"{data['gas']:,}"),
             ("lock-in", f"{clock(at.lock_in, view.now)}; until then you can amend or cancel"),
             ("lock-out", clock(at.lock_out, view.now)),
@@ -193,7 +197,7 @@ def _show_escrow(prepared: Prepared) -> None:
             )
         )
     table("Escrow", ("asset", "locks", "held", "deposit first (with the fee)"), rows)
-    fee = exact_text(cash.cash(prepared.fee), places=6)
+    fee = _rough(cash.cash(prepared.fee))
     say(
         f"Declares {prepared.units} units for {prepared.ciphertext_length} bytes; "
         f"admission costs about {fee} {cash.symbol} now."
@@ -241,3 +245,7 @@ def _held(market: MarketUnits, held: Holdings, name: str) -> str:
     product = market.product(name)
     tokens = product.tokens_of_ledger(held.lots.get(product.id, 0))
     return floor_text(tokens, product.decimals)
+
+
+def _rough(amount: Fraction) -> str:
+    return exact_text(amount, places=6).removeprefix("≈")

@@ -47,7 +47,7 @@ def emit(as_json: bool, data: Any, show: Callable[[], None]) -> None:
 
 def say(text: str, style: str = "") -> None:
     """One line for a person."""
-    console().print(Text(text, style=style))
+    console().print(Text(text, style=style), soft_wrap=True)
 
 
 def table(
@@ -58,7 +58,9 @@ def table(
     left: int = 1,
 ) -> None:
     """A table whose first ``left`` columns are words and whose others are numbers."""
-    shown = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    if title:
+        say(title, "bold")
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for i, column in enumerate(columns):
         shown.add_column(column, justify="left" if i < left else "right", no_wrap=i >= left)
     for row in rows:

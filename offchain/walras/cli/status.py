@@ -1,0 +1,167 @@
+"""`walras order status`: what became of a submission."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final
+
+import click
+
+from walras.auths import Auth
+from walras.certificate import Opened, Settlement, evaluate, open_batch
+from walras.chain.events import Sealed, Settled
+from walras.chain.lockout import live_seals
+from walras.chain.views import MarketView
+from walras.cli.market import next_boundary
+from walras.cli.output import clock, emit, facts, json_option, say, table
+from walras.cli.session import Session, acting, market_units, with_session
+from walras.curve import portfolio_price
+from walras.errors import ChainError
+from walras.numbers import X44
+from walras.orders.describe import portfolio_text
+from walras.schedule import Phase
+from walras.submission import VoidReason
+from walras.units import MarketUnits, exact_text, plain_text
+
+__all__ = ["VOID_WORDS", "status"]
+
+VOID_WORDS: Final = {
+    VoidReason.UNOPENED: "it does not open with the key of the batch",
+    VoidReason.MALFORMED: "its bytes are no submission",
+    VoidReason.OVERSIZED: "it needs more units than were declared",
+    VoidReason.EXPIRED: "it expired before lock-out",
+    VoidReason.UNCOVERED: "the ledger did not cover it at lock-out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """A submission in its batch; ``opened`` once the key is out, ``settlement`` once settled."""
+
+    batch: int
+    phase: Phase
+    seal: Sealed
+    opened: Opened | None
+    settlement: Settlement | None
+
+
+@click.command("status")
+@click.option("--batch", type=click.IntRange(min=1), help="An earlier batch than your last one.")
+@acting
+@json_option
+@with_session
+def status(session: Session, batch: int | None, as_json: bool) -> None:
+    """Show your submission: live, void or filled, and at what prices."""
+    market, owner = session.market, session.address
+    view = market.view()
+    number = batch or market.account(owner).batch
+    if number == 0:
+        raise ChainError(f"{owner} never sealed anything here; `walras order seal FILE` does")
+    seal = live_seals(market.sealed_events(number)).get(owner)
+    if seal is None:
+        raise ChainError(f"{owner} has no submission in batch {number}")
+    fate = _fate(session, number, seal)
+    units = market_units(view)
+    emit(as_json, _data(fate, units), lambda: _show(fate, view, units))
+
+
+def _fate(session: Session, batch: int, seal: Sealed) -> _Fate:
+    market = session.market
+    phase = market.phase(batch)
+    if not market.read_all([("secret", batch)])[0]:
+        return _Fate(batch, phase, seal, None, None)
+    settled = market.settled_event(batch) if phase is Phase.SETTLED else None
+    block = None if settled is None else settled.block_number - 1
+    state, ciphertexts = market.state_of(batch, {seal.account: seal}, block=block)
+    opened = open_batch(state, ciphertexts)
+    settlement = None if settled is None else evaluate(state, opened, _prices(settled))
+    return _Fate(batch, phase, seal, opened[0], settlement)
+
+
+def _prices(settled: Settled) -> dict[int, int]:
+    return dict(zip(settled.products, settled.prices, strict=True))
+
+
+def _auths(fate: _Fate) -> Sequence[Auth]:
+    submission = None if fate.opened is None else fate.opened.submission
+    return () if submission is None else submission.auths
+
+
+def _fills(fate: _Fate, units: MarketUnits) -> list[tuple[Auth, dict[str, Fraction], Fraction]]:
+    """Per auth: tokens received by symbol, and cash tokens received."""
+    settlement = fate.settlement
+    if settlement is None or fate.opened is None:
+        return []
+    rates = settlement.rates.get(fate.opened.account.address, ())
+    fills = []
+    for auth, rate in zip(_auths(fate), rates, strict=False):
+        tokens = {
+            units.by_id(leg.product).symbol: units.by_id(leg.product).tokens_of_ledger(
+                leg.weight * rate
+            )
+            for leg in auth.legs
+        }
+        cash = units.cash.cash(Fraction(-portfolio_price(auth, settlement.prices) * rate, X44**2))
+        fills.append((auth, tokens, cash))
+    return fills
+
+
+def _show(fate: _Fate, view: MarketView, units: MarketUnits) -> None:
+    now = view.now
+    say(f"Batch {fate.batch}: {_words(fate)}", "bold")
+    lines = [("sealed", f"{len(fate.seal.ct)} bytes, {fate.seal.units} units")]
+    if fate.batch == view.current:
+        what, when = next_boundary(view)
+        lines.append(("next", f"{what} at {clock(when, now)}"))
+    facts(lines)
+    rows = []
+    for number, (_, tokens, cash) in enumerate(_fills(fate, units), 1):
+        moved = [(name, _rounded(amount)) for name, amount in tokens.items() if amount]
+        rows.append(
+            (
+                str(number),
+                portfolio_text(moved) or "no trade",
+                exact_text(cash, places=units.cash.decimals),
+            )
+        )
+    if rows:
+        table("", ("auth", "received", f"{units.cash.symbol} received"), rows, left=2)
+
+
+def _rounded(amount: Fraction) -> Fraction:
+    return Fraction(round(amount * 10**9), 10**9)
+
+
+def _words(fate: _Fate) -> str:
+    reason = None if fate.opened is None else fate.opened.reason
+    if fate.phase is Phase.VOID:
+        return "void; nothing traded and your ledger is as it was (see `walras claim`)"
+    if reason is not None:
+        tense = "is" if fate.phase is Phase.SETTLED else "will be"
+        return f"your submission {tense} void, {VOID_WORDS[reason]}"
+    if fate.phase is Phase.SETTLED:
+        return "settled"
+    if fate.phase is Phase.OPEN:
+        return "live; you can amend or cancel it"
+    return f"live and committed ({fate.phase.name})"
+
+
+def _data(fate: _Fate, units: MarketUnits) -> dict[str, Any]:
+    reason = None if fate.opened is None else fate.opened.reason
+    return {
+        "batch": fate.batch,
+        "phase": fate.phase.name,
+        "account": fate.seal.account,
+        "bytes": len(fate.seal.ct),
+        "units": fate.seal.units,
+        "void": None if reason is None else reason.name,
+        "fills": [
+            {
+                "products": {name: plain_text(amount) for name, amount in tokens.items()},
+                "cash": plain_text(cash),
+            }
+            for _, tokens, cash in _fills(fate, units)
+        ],
+    }
