@@ -11,8 +11,8 @@ import click
 
 from walras.auths import Auth
 from walras.certificate import Opened, Settlement, evaluate, open_batch
-from walras.chain.events import Sealed, Settled
-from walras.chain.lockout import live_seals
+from walras.chain.events import Settled
+from walras.chain.lockout import LiveSeal, as_history, live_seals
 from walras.chain.views import MarketView
 from walras.cli.market import next_boundary
 from walras.cli.output import clock, emit, facts, json_option, say, table
@@ -42,7 +42,8 @@ class _Fate:
 
     batch: int
     phase: Phase
-    seal: Sealed
+    account: str
+    seal: LiveSeal
     opened: Opened | None
     settlement: Settlement | None
 
@@ -59,25 +60,25 @@ def status(session: Session, batch: int | None, as_json: bool) -> None:
     number = batch or market.account(owner).batch
     if number == 0:
         raise ChainError(f"{owner} never sealed anything here; `walras order seal FILE` does")
-    seal = live_seals(market.sealed_events(number)).get(owner)
+    seal = live_seals(as_history(market.sealed_events(number))).get(owner)
     if seal is None:
         raise ChainError(f"{owner} has no submission in batch {number}")
-    fate = _fate(session, number, seal)
+    fate = _fate(session, number, owner, seal)
     units = market_units(view)
     emit(as_json, _data(fate, units), lambda: _show(fate, view, units))
 
 
-def _fate(session: Session, batch: int, seal: Sealed) -> _Fate:
+def _fate(session: Session, batch: int, account: str, seal: LiveSeal) -> _Fate:
     market = session.market
     phase = market.phase(batch)
     if not market.read_all([("secret", batch)])[0]:
-        return _Fate(batch, phase, seal, None, None)
+        return _Fate(batch, phase, account, seal, None, None)
     settled = market.settled_event(batch) if phase is Phase.SETTLED else None
     block = None if settled is None else settled.block_number - 1
-    state, ciphertexts = market.state_of(batch, {seal.account: seal}, block=block)
+    state, ciphertexts = market.state_of(batch, {account: seal}, block=block)
     opened = open_batch(state, ciphertexts)
     settlement = None if settled is None else evaluate(state, opened, _prices(settled))
-    return _Fate(batch, phase, seal, opened[0], settlement)
+    return _Fate(batch, phase, account, seal, opened[0], settlement)
 
 
 def _prices(settled: Settled) -> dict[int, int]:
@@ -111,7 +112,7 @@ def _fills(fate: _Fate, units: MarketUnits) -> list[tuple[Auth, dict[str, Fracti
 def _show(fate: _Fate, view: MarketView, units: MarketUnits) -> None:
     now = view.now
     say(f"Batch {fate.batch}: {_words(fate)}", "bold")
-    lines = [("sealed", f"{len(fate.seal.ct)} bytes, {fate.seal.units} units")]
+    lines = [("sealed", f"{len(fate.seal.ciphertext)} bytes, {fate.seal.units} units")]
     if fate.batch == view.current:
         what, when = next_boundary(view)
         lines.append(("next", f"{what} at {clock(when, now)}"))
@@ -153,8 +154,8 @@ def _data(fate: _Fate, units: MarketUnits) -> dict[str, Any]:
     return {
         "batch": fate.batch,
         "phase": fate.phase.name,
-        "account": fate.seal.account,
-        "bytes": len(fate.seal.ct),
+        "account": fate.account,
+        "bytes": len(fate.seal.ciphertext),
         "units": fate.seal.units,
         "void": None if reason is None else reason.name,
         "fills": [
