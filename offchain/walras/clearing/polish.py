@@ -21,6 +21,7 @@ from walras.errors import ClearingError
 __all__ = ["Polished", "polish"]
 
 _ULP = 1 << GUARD
+_PATIENCE = 60  # steps from a given start before the search begins again without it
 _THINNING = 5  # bits of the maker's depth taken away per stage
 _STAGE_STEPS = 30  # a stage that is not done by then is left to the next one
 _LENGTH_BITS = 60  # resolution of a step length
@@ -43,43 +44,53 @@ def polish(
     Without a start the search begins at the references with a deep maker that is thinned out.
     Raises ClearingError, with the worst product and its residue, if the steps do not suffice.
     """
-    search = _Search(book, start)
-    if start is None:
+    search = _Search(book)
+    if start is None or not search.walk(start, _PATIENCE):
         search.thin_out()
-    while True:
-        if search.arrived():
-            prices = tuple((price + _ULP // 2) >> GUARD for price in search.prices)
-            if book.accepts(prices):
-                return Polished(prices, search.steps, search.evaluations)
-        if search.steps >= max_steps:
+        if not search.walk(None, max_steps):
             product, residue = search.worst()
             raise ClearingError(
-                f"no accepted prices after {max_steps} exact steps: the book's product "
+                f"no accepted prices after {search.steps} exact steps: the book's product "
                 f"{product} is {residue:.3g} lots from clearing; keep the book, it shows a defect"
             )
-        search.step()
+    return Polished(search.rounded(), search.steps, search.evaluations)
 
 
 class _Search:
     """A point, the excess demand there, and the steps between points.
 
-    depth: per product, how many times as deep as the protocol's the maker is taken.
+    prices (X112) and excess (X72) by product; depth: how many times as deep as the protocol's the
+    maker of each product is taken.
     """
 
-    def __init__(self, book: ExactBook, start: Sequence[int] | None) -> None:
+    prices: list[int]
+    depth: list[int]
+    excess: list[int]
+    answer: Response
+
+    def __init__(self, book: ExactBook) -> None:
         self.book = book
         self.steps = 0
         self.evaluations = 0
-        self.depth = [1] * book.products
-        self.prices = (
-            [reference << PRICE_BITS - 40 for reference in book.reference]
-            if start is None
-            else [price << GUARD for price in start]
-        )
-        self.answer, self.excess = self._respond(self.prices)
+        self._place([reference << PRICE_BITS - 40 for reference in book.reference])
+
+    def walk(self, start: Sequence[int] | None, most: int) -> bool:
+        """Up to `most` steps from `start` (X84; None: from here) until prices are accepted."""
+        if start is not None:
+            self._place([price << GUARD for price in start])
+        for _ in range(most):
+            if self._arrived() and self.book.accepts(self.rounded()):
+                return True
+            self._step()
+        return False
+
+    def rounded(self) -> tuple[int, ...]:
+        """The point on the X84 grid."""
+        return tuple((price + _ULP // 2) >> GUARD for price in self.prices)
 
     def thin_out(self) -> None:
         """Follow the root while the maker thins from the depth of the whole book to its own."""
+        self._place([reference << PRICE_BITS - 40 for reference in self.book.reference])
         capacity = self.book.capacity()
         deep = [max(1, lots << 17) for lots in capacity]
         for stage in range(0, max(deep).bit_length(), _THINNING):
@@ -88,10 +99,10 @@ class _Search:
             for _ in range(_STAGE_STEPS):
                 if all(abs(e) <= c for e, c in zip(self.excess, close, strict=True)):
                     break
-                self.step()
+                self._step()
         self._deepen([1] * self.book.products)
 
-    def arrived(self) -> bool:
+    def _arrived(self) -> bool:
         """Whether rounding to X84 keeps every product within its tolerance (MATHEMATICS §6)."""
         return all(
             4 * abs(excess) <= (2 + count) * _ULP
@@ -104,7 +115,7 @@ class _Search:
         product = max(range(len(sizes)), key=sizes.__getitem__)
         return product, sizes[product] / 2**QUANTITY_BITS
 
-    def step(self) -> None:
+    def _step(self) -> None:
         """One Newton step, cut or stretched to where the downhill slope along it vanishes."""
         self.steps += 1
         direction = newton_step(self.book, self.answer.ramp, self.excess, self.depth)
@@ -131,6 +142,10 @@ class _Search:
         maker = maker_slopes(self.book, self.depth)
         return float(self.book.slopes(answer.ramp) @ moved**2 + maker @ cash**2)
 
+    def _place(self, prices: list[int]) -> None:
+        self.prices = prices
+        self._deepen([1] * self.book.products)
+
     def _deepen(self, depth: list[int]) -> None:
         self.depth = depth
         self.answer, self.excess = self._respond(self.prices)
@@ -152,7 +167,8 @@ class _Line:
     @property
     def exhausted(self) -> bool:
         """Whether the zero is bracketed as closely as lengths resolve."""
-        return self._high - self._low <= 2.0 ** (2 - _LENGTH_BITS) or self.length > 2.0**40
+        resolution = max(2.0 ** (2 - _LENGTH_BITS), 2.0**-50 * self._low)
+        return self._high - self._low <= resolution or self.length > 2.0**40
 
     def next(self, slope: float, bend: float) -> None:
         """Newton from a slope and its rate of fall (both relative to the slope at 0), bracketed."""

@@ -6,6 +6,7 @@ Floats only say where to look. The prices returned are integers that `walras.cer
 accepts; the contract then accepts them too.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -21,6 +22,7 @@ from walras.clearing.polish import polish
 from walras.clearing.registry import engine_named
 from walras.curve import breakpoints, drops, tau
 from walras.errors import CertificateError, ClearingError
+from walras.numbers import MAX_PRICE, X40, X44, X84
 
 __all__ = ["Index", "book_of", "exact_book", "solve_batch"]
 
@@ -47,12 +49,13 @@ def solve_batch(
     """
     solver = engine_named(engine)
     products = [state.products[product] for product in priced_products(opened)]
-    prices = {product.id: product.reference << 44 for product in products}
+    prices = {product.id: product.reference * X44 for product in products}
     if any(_trading(opened)):
         book, index = book_of(opened, products)
         guess = None if warm is None else {**prices, **warm}
-        begin = None if guess is None else [guess[k] / 2**84 for k in index.products]
-        root = solver(book, warm=None if begin is None else np.array(begin)).prices
+        begin = None if guess is None else [guess[k] / X84 for k in index.products]
+        with np.errstate(all="ignore"):  # the engine's digits are judged below, exactly
+            root = solver(book, warm=None if begin is None else np.array(begin)).prices.tolist()
         start = [_grid(price, product) for price, product in zip(root, products, strict=True)]
         exact = polish(exact_book(opened, products), start).prices
         prices = dict(zip(index.products, exact, strict=True))
@@ -78,8 +81,8 @@ def book_of(opened: Sequence[Opened], products: Sequence[Product]) -> tuple[Book
         leg_weight=np.array([leg.weight for leg in legs], float),
         curve_ptr=[0, *accumulate(len(curve) for curve in curves)],
         curve_rate=np.array([rate for rate, _ in points], float),
-        curve_price=np.array([price / 2**40 for _, price in points], float),
-        reference_price=np.array([product.reference / 2**40 for product in products], float),
+        curve_price=np.array([price / X40 for _, price in points], float),
+        reference_price=np.array([product.reference / X40 for product in products], float),
         maker=np.array([float(product.epsilon) for product in products], float),
     )
     index = Index(tuple(place), tuple((address, number) for address, number, _ in orders))
@@ -117,8 +120,7 @@ def _ramps(auth: Auth, ticks: Mapping[int, int]) -> Iterator[tuple[int, int, int
 
 
 def _grid(price: float, product: Product) -> int:
-    """A float price on the X84 grid; a price that is no number starts at the reference."""
-    reference = product.reference << 44
-    if not np.isfinite(price):
-        return reference
-    return int(np.ldexp(price, 84))
+    """A float price on the X84 grid; what no price can be is replaced by the reference."""
+    if not abs(price) < MAX_PRICE / X84:
+        return product.reference * X44
+    return int(math.ldexp(price, 84))
