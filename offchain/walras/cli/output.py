@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Final, TypeVar
 
 import click
@@ -26,15 +25,9 @@ json_option: Callable[[F], F] = click.option(
 )
 
 
-@cache
-def _console(stream: Any) -> Console:
-    width = None if stream.isatty() else _PIPED_WIDTH
-    return Console(file=stream, highlight=False, width=width)
-
-
 def console() -> Console:
     """The console on the present standard output."""
-    return _console(sys.stdout)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
 def emit(as_json: bool, data: Any, show: Callable[[], None]) -> None:

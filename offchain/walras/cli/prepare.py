@@ -62,7 +62,7 @@ def read_order(path: Path) -> str:
             raise OrderError(f"{path} is larger than a megabyte; no order is")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise OrderError(f"there is no file {path}") from None
+        raise OrderError(f"there is no order file {path}; check its name") from None
     except UnicodeDecodeError:
         raise OrderError(f"{path} is not JSON: it is not even text") from None
 
@@ -85,8 +85,9 @@ def prepare(
         home = account.home
     if home is None:  # the first product that comes in becomes the home
         home = next((asset for asset in deposits or {} if asset != view.cash.id), None)
+    text = read_order(path)
     try:
-        order = parse_order(read_order(path))
+        order = parse_order(text)
         submission, auths = convert(order, market, held)
         body = encode(submission)
         units = required_units(submission, home=home)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from eth_utils.address import is_address, to_checksum_address
@@ -27,6 +27,8 @@ from walras.units import CashUnits, MarketUnits, ProductUnits
 
 __all__ = ["Session", "acting", "asset_units", "holdings", "market_units", "with_session"]
 
+_RETRY_SECONDS: Final = 3.0  # a person waits for the answer
+
 
 class Session:
     """Everything a command may need, opened when first used."""
@@ -37,7 +39,7 @@ class Session:
     @cached_property
     def client(self) -> Client:
         """The node; NodeUnreachable or WrongChain."""
-        return connect(self.settings.rpc, self.settings.chain_id)
+        return connect(self.settings.rpc, self.settings.chain_id, retry_for=_RETRY_SECONDS)
 
     @cached_property
     def market(self) -> Market:
