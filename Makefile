@@ -61,7 +61,7 @@ lint: setup ## Check style and types of Python and Solidity
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	forge fmt --check contracts
-	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
+	node_modules/.bin/solhint --config .solhintrc.yaml --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
 
 fmt: setup ## Format Python and Solidity
 	$(PY) -m ruff format .
