@@ -24,8 +24,9 @@ from walras.schedule import Phase, Schedule
 from walras.sealing import batch_id, seal
 from walras.submission import Submission, encode, required_units
 
-# The first of the accounts that every Anvil funds.
+# The first two of the accounts that every Anvil funds.
 OPERATOR_KEY: Final = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+FAUCET_KEY: Final = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
 SEED: Final = b"an operator's seed for tests only"
 QUICK: Final = SendPolicy(poll_every=0.01)
 CASH_UNIT: Final = 10**4  # a cent of a six-decimal dollar
@@ -74,6 +75,7 @@ class Venue:
     node: DevNode
     market: Market
     operator: Trader
+    faucet: Sender
     keys: BatchKeys
     traders: list[Trader] = field(default_factory=list)
 
@@ -88,7 +90,7 @@ class Venue:
 
     def mint(self, asset: int, owner: str, amount: int) -> None:
         """Make base units of an asset's token out of nothing."""
-        mint(self.operator.sender, self.market.token(asset), owner, amount)
+        mint(self.faucet, self.market.token(asset), owner, amount)
 
     def trader(self, *, cash: int = 100_000, lots: int = 1_000) -> Trader:
         """A fresh account with native currency, and `cash` units and `lots` deposited."""
@@ -171,4 +173,5 @@ def open_venue(node: DevNode, schedule: Schedule | None = None) -> Venue:
     )
     fund(market, operator)
     keys = BatchKeys(SEED, client.chain_id, to_canonical_address(market.address))
-    return Venue(node, market, market.bind(operator), keys)
+    faucet = Sender(client, Account.from_key(FAUCET_KEY), QUICK)
+    return Venue(node, market, market.bind(operator), faucet, keys)
