@@ -1,0 +1,3 @@
+from tests.contract.fixtures import bench, chain, opened_bench
+
+__all__ = ["bench", "chain", "opened_bench"]
