@@ -22,11 +22,15 @@ import {Ledger} from "./libraries/Ledger.sol";
 import {Phases} from "./libraries/Phases.sol";
 import {Seal} from "./libraries/Seal.sol";
 import {Settlement} from "./libraries/Settlement.sol";
+import {Words} from "./libraries/Words.sol";
 
 /// @dev Every function: checks, effects, event, token transfer. All documentation is in {IWalras}.
+/// What calls no token is `nonReentrantView`: it cannot be re-entered, it only refuses to run inside a token's call.
 contract Walras is IWalras, ReentrancyGuardTransient {
     using Ledger for Ledger.Data;
     using Custody for Listing;
+    using Words for Account;
+    using Words for Batch;
 
     bytes32 private constant VOID_PAID = bytes32(uint256(1));
     bytes32 private constant VOID_UNPAID = bytes32(uint256(2));
@@ -76,6 +80,9 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         if (p.capacity < MIN_UNITS || p.capacity > MAX_CAPACITY) revert BadParameter("capacity", p.capacity);
         if (p.cashCap == 0 || p.cashCap > 1 << 55) revert BadParameter("cashCap", p.cashCap);
         if (p.coverCap < p.cashCap || p.coverCap > 1 << 66) revert BadParameter("coverCap", p.coverCap);
+        // no more than the least seal costs, so that voiding one's own batch never pays
+        uint256 leastFee = MIN_UNITS * UNIT_GAS * p.minBaseFee * p.cashPerWei;
+        if (uint256(p.compensation) << CASH_BITS > leastFee) revert BadParameter("compensation", p.compensation);
         if (uint256(p.compensation) * (p.capacity / MIN_UNITS) > p.bond) revert BadParameter("compensation", p.compensation);
         if (p.bond > p.cashCap) revert BadParameter("bond", p.bond);
         OPERATOR = p.operator;
@@ -119,7 +126,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         external
         override
         onlyOperator
-        nonReentrant
+        nonReentrantView
         returns (uint16 id)
     {
         if (token.code.length == 0) revert NoToken(token);
@@ -143,7 +150,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         emit Listed(id, token, lot, now_ + 1);
     }
 
-    function resetScale(uint16 id) external override nonReentrant whileFinished {
+    function resetScale(uint16 id) external override nonReentrantView whileFinished {
         if (id >= _count) revert UnknownAsset(id);
         Product memory p = _products[id];
         uint256 target = uint256(p.referencePrice) >> 16;
@@ -230,74 +237,87 @@ contract Walras is IWalras, ReentrancyGuardTransient {
 
     /* ---------------------------------------------- sealing ---------------------------------------------- */
 
-    function seal(uint32 batch_, uint8 units, bytes calldata ct) external override nonReentrant {
+    function seal(uint32 batch_, uint8 units, bytes calldata ct) external override nonReentrantView {
         _seal(batch_, units, ct);
     }
 
     function _seal(uint32 batch_, uint8 units, bytes calldata ct) private {
-        uint32 now_ = currentBatch();
-        if (batch_ != now_ || batch_ == 0) revert NotCurrent(batch_, now_);
-        Batch memory b = _batch;
-        if (b.number != batch_) b = _next(b, batch_);
-        Phase phase_ = b.closed ? Phase.VOID : Phases.phaseAt(_timetable(), batch_, block.timestamp, false);
-        if (phase_ != Phase.OPEN && phase_ != Phase.LOCKED_IN) revert WrongPhase(batch_, phase_);
+        (uint256 now_, uint256 offset) = _clock();
+        if (batch_ != now_ || batch_ == 0) revert NotCurrent(batch_, uint32(now_));
+        Batch memory b = _batch.load();
+        if (b.number != batch_) _next(b, batch_);
+        if (b.live == 0) _requireBacked();
+        if (b.closed || offset >= LOCK_OUT) revert WrongPhase(batch_, phase(batch_));
         if (units < MIN_UNITS || ct.length == 0 || ct.length + ITEM_HEAD > UNIT_BYTES * units) revert BadUnits(units, ct.length);
         Account storage stored = _ledger.accounts[msg.sender];
-        Account memory a = stored;
-        if (a.batch == batch_) {
-            if (phase_ != Phase.OPEN) revert Committed(msg.sender, batch_);
-            b.units -= a.units;
-        } else {
-            ++b.live;
-        }
-        b.units += units;
-        if (b.units > CAPACITY) revert BatchFull(b.units, CAPACITY);
-        (uint256 fee, uint256 surcharge) = _fee(b.units, units);
-        if (fee + surcharge > a.cash) revert InsufficientBalance(fee + surcharge, a.cash);
-
+        Account memory a = stored.load();
         unchecked {
-            (a.cash, b.pot) = (a.cash - uint96(fee + surcharge), b.pot + uint96(fee));
+            uint256 used = uint256(b.units) + units;
+            if (a.batch == batch_) {
+                if (offset >= LOCK_IN) revert Committed(msg.sender, batch_);
+                used -= a.units;
+            } else {
+                ++b.live;
+            }
+            if (used > CAPACITY) revert BatchFull(used, CAPACITY);
+            (uint256 fee, uint256 surcharge) = _fee(used, units);
+            if (fee + surcharge > a.cash) revert InsufficientBalance(fee + surcharge, a.cash);
+
+            if (surcharge != 0) _burn(surcharge);
+            (a.cash, b.pot, b.units) = (a.cash - uint96(fee + surcharge), b.pot + uint96(fee), uint16(used));
         }
-        if (surcharge != 0) _treasury.burnt += uint96(surcharge);
-        (stored.cash, stored.batch, stored.units) = (a.cash, batch_, units);
+        (a.batch, a.units) = (batch_, units);
         stored.sealHash = Seal.sealHash(Seal.batchId(batch_), ct);
-        _batch = b;
-        emit Sealed(batch_, msg.sender, units, uint96(fee + surcharge), ct);
+        stored.save(a);
+        _batch.save(b);
+        emit Sealed(batch_, msg.sender, units, ct);
     }
 
-    /// @dev The first seal of a batch: from here nothing that backs it can be taken away.
-    function _next(Batch memory last, uint32 batch_) private view returns (Batch memory) {
-        if (last.live != 0 && !last.settled) revert VoidUnclosed(last.number);
+    /// @dev Turns `b` into the empty batch `batch_`, which needs a key and an end of the one before.
+    function _next(Batch memory b, uint32 batch_) private {
+        if (b.live != 0 && !b.settled) revert VoidUnclosed(b.number);
         if (keyHash[batch_] == 0) revert KeyMissing(batch_);
         if (outcome[batch_] != 0) revert WrongPhase(batch_, Phase.VOID);
+        if (b.pot != 0) _burn(b.pot); // everybody cancelled
+        (b.number, b.live, b.units, b.settled, b.closed, b.pot) = (batch_, 0, 0, false, false, 0);
+    }
+
+    /// @dev The first live seal: from here nothing that backs the batch can be taken away.
+    function _requireBacked() private view {
         Treasury memory t = _treasury;
         if (t.bond < BOND << CASH_BITS) revert BondShort(t.bond, BOND << CASH_BITS);
         if (t.shortHouses != 0 || t.houseCash < leastHouseCash) revert HouseUnderfunded(t.shortHouses, t.houseCash, leastHouseCash);
-        return Batch(batch_, 0, 0, false, false, 0);
     }
 
-    function cancel() external override nonReentrant {
+    /// @dev Burnt cash stays here for ever and is nobody's: it leaves custody.
+    function _burn(uint256 amount) private {
+        _treasury.burnt += uint128(amount);
+        _listings[CASH].custody -= uint128(amount);
+    }
+
+    function cancel() external override nonReentrantView {
         Account storage a = _ledger.accounts[msg.sender];
-        Batch memory b = _batch;
+        Batch memory b = _batch.load();
         if (a.batch == 0 || a.batch != b.number) revert NotLive(msg.sender);
         Phase phase_ = phase(b.number);
         if (phase_ != Phase.OPEN) revert WrongPhase(b.number, phase_);
         --b.live;
         b.units -= a.units;
         (a.batch, a.units) = (0, 0);
-        _batch = b;
+        _batch.save(b);
         emit Cancelled(b.number, msg.sender);
     }
 
     /// @dev Fee to the settler and surcharge to nobody, which doubles with every eighth above half capacity. docs/SPEC.md §8.
     function _fee(uint256 used, uint256 units) private view returns (uint256 fee, uint256 surcharge) {
-        fee = units * UNIT_GAS * Math.max(block.basefee, MIN_BASE_FEE) * CASH_PER_WEI;
+        uint256 baseFee = block.basefee > MIN_BASE_FEE ? block.basefee : MIN_BASE_FEE;
+        fee = units * UNIT_GAS * baseFee * CASH_PER_WEI;
         if (2 * used > CAPACITY) surcharge = fee * ((1 << (Math.ceilDiv(8 * used, CAPACITY) - 4)) - 1);
     }
 
     /* --------------------------------------------- the key --------------------------------------------- */
 
-    function registerKey(uint32 batch_, uint256 x, uint256 y) external override onlyOperator nonReentrant {
+    function registerKey(uint32 batch_, uint256 x, uint256 y) external override onlyOperator nonReentrantView {
         if (batch_ == 0 || block.timestamp >= Phases.start(_timetable(), batch_) || keyHash[batch_] != 0) revert KeyTooLate(batch_);
         if (!Seal.onCurve(x, y)) revert NotOnCurve(x, y);
         if (_keyUsed[x]) revert KeyUsed(x);
@@ -306,7 +326,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         emit KeyRegistered(batch_, x, y);
     }
 
-    function reveal(uint32 batch_, uint256 secret_) external override nonReentrant {
+    function reveal(uint32 batch_, uint256 secret_) external override nonReentrantView {
         Phase phase_ = phase(batch_);
         if (phase_ != Phase.REVEAL) revert WrongPhase(batch_, phase_);
         if (!Seal.opensKey(secret_, keyHash[batch_])) revert WrongSecret(batch_);
@@ -314,7 +334,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         emit KeyRevealed(batch_, secret_);
     }
 
-    function reportLeak(uint32 batch_, uint256 secret_) external override nonReentrant {
+    function reportLeak(uint32 batch_, uint256 secret_) external override nonReentrantView {
         Phase phase_ = phase(batch_);
         if (phase_ > Phase.LOCKED_IN) revert WrongPhase(batch_, phase_);
         if (!Seal.opensKey(secret_, keyHash[batch_])) revert WrongSecret(batch_);
@@ -325,8 +345,9 @@ contract Walras is IWalras, ReentrancyGuardTransient {
 
     /* -------------------------------------------- settlement -------------------------------------------- */
 
-    function settle(uint32 batch_, uint16[] calldata products, int256[] calldata prices, bytes calldata submissions) external override nonReentrant {
-        Batch memory b = _batch;
+    function settle(uint32 batch_, uint16[] calldata products, int256[] calldata prices, bytes calldata submissions) external override nonReentrantView {
+        Batch memory b = _batch.load();
+        if (b.number != batch_ || b.live == 0) revert NothingToSettle(batch_);
         Phase phase_ = phase(batch_);
         if (phase_ != Phase.CLEARING && phase_ != Phase.FALLBACK) revert WrongPhase(batch_, phase_);
         if (phase_ == Phase.CLEARING && msg.sender != OPERATOR) revert NotOperator(msg.sender);
@@ -337,7 +358,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
             secret: secret[batch_],
             lockOut: Phases.start(_timetable(), batch_) + LOCK_OUT,
             productCount: productCount(batch_),
-            live: b.number == batch_ ? b.live : 0
+            live: b.live
         });
         Settlement.Result memory result = Settlement.run(_ledger, _products, _treasury, terms, products, prices, submissions);
 
@@ -345,22 +366,22 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         claimable[msg.sender] += b.pot;
         emit Credited(msg.sender, b.pot);
         b.pot = 0;
-        _batch = b;
+        _batch.save(b);
         outcome[batch_] = keccak256(abi.encode(products, prices));
         emit Settled(batch_, msg.sender, products, prices, result.volumes, b.live, result.voids, result.loss, result.freedom);
     }
 
     /* ------------------------------------------- void batches ------------------------------------------- */
 
-    function closeVoid(uint32 batch_) external override nonReentrant {
-        Batch memory b = _batch;
+    function closeVoid(uint32 batch_) external override nonReentrantView {
+        Batch memory b = _batch.load();
         if (b.number != batch_ || b.live == 0 || phase(batch_) != Phase.VOID) revert NothingToClose(batch_);
         _slash(batch_);
     }
 
     /// @dev Bond: the caller's gas, then every live account's compensation if it holds for all, the rest and the pot to nobody.
     function _slash(uint32 batch_) private {
-        Batch memory b = _batch;
+        Batch memory b = _batch.load();
         Treasury memory t = _treasury;
         uint256 live = b.number == batch_ ? b.live : 0;
         uint256 reward = Math.min(t.bond, VOID_GAS * block.basefee * CASH_PER_WEI);
@@ -371,10 +392,10 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         if (b.number == batch_) {
             burnt += b.pot;
             (b.live, b.units, b.pot, b.closed) = (0, 0, 0, true);
-            _batch = b;
+            _batch.save(b);
         }
-        (t.bond, t.reserved, t.burnt) = (0, t.reserved + uint96(due), t.burnt + uint96(burnt));
-        _treasury = t;
+        (_treasury.bond, _treasury.reserved) = (0, t.reserved + uint96(due));
+        _burn(burnt);
         outcome[batch_] = paid ? VOID_PAID : VOID_UNPAID;
         claimable[msg.sender] += reward;
         emit Credited(msg.sender, reward);
@@ -382,7 +403,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         emit VoidClosed(batch_, msg.sender, reward, due, burnt);
     }
 
-    function compensate(address owner) external override nonReentrant {
+    function compensate(address owner) external override nonReentrantView {
         Account storage a = _ledger.accounts[owner];
         uint32 batch_ = a.batch;
         if (batch_ == 0 || outcome[batch_] != VOID_PAID) revert NothingDue(owner);
@@ -498,7 +519,8 @@ contract Walras is IWalras, ReentrancyGuardTransient {
     }
 
     function currentBatch() public view override returns (uint32) {
-        return Phases.current(_timetable(), block.timestamp);
+        (uint256 now_,) = _clock();
+        return uint32(now_);
     }
 
     function phase(uint32 batch_) public view override returns (Phase) {
@@ -532,6 +554,14 @@ contract Walras is IWalras, ReentrancyGuardTransient {
 
     function _bits(uint16 asset) private pure returns (uint256) {
         return asset == CASH ? CASH_BITS : LOT_BITS;
+    }
+
+    /// @dev Batch that owns this moment, 0 before the first, and {s} since its start.
+    function _clock() private view returns (uint256 now_, uint256 offset) {
+        unchecked {
+            uint256 time = block.timestamp < GENESIS ? 0 : block.timestamp - GENESIS;
+            return (time / PERIOD, time % PERIOD);
+        }
     }
 
     function _timetable() private view returns (Timetable memory) {

@@ -44,7 +44,7 @@ struct Parameters {
     uint96 coverCap;
     /// {cash unit} the operator's bond
     uint64 bond;
-    /// {cash unit} paid from the bond to each live account of a void batch
+    /// {cash unit} paid from the bond to each live account of a void batch; at most the least fee
     uint64 compensation;
     /// {cash X40 / wei} price of gas in cash
     uint64 cashPerWei;
@@ -119,8 +119,8 @@ struct Treasury {
     uint96 bond;
     /// products whose house is below its least holding
     uint16 shortHouses;
-    /// {cash X40} nobody's: surcharges and slashed bonds
-    uint96 burnt;
+    /// {cash X40} nobody's, out of custody for ever: surcharges and slashed bonds
+    uint128 burnt;
     /// {cash X40} set aside for compensation of void batches
     uint96 reserved;
 }
@@ -178,8 +178,8 @@ interface IWalras {
     event KeyRevealed(uint32 indexed batch, uint256 secret);
     /// @notice The secret key of a batch was shown before its lock-out: the batch is void.
     event KeyLeaked(uint32 indexed batch, address indexed reporter, uint256 secret);
-    /// @notice A sealed submission. `fee` {cash X40} includes the surcharge.
-    event Sealed(uint32 indexed batch, address indexed account, uint8 units, uint96 fee, bytes ct);
+    /// @notice A sealed submission and its declared units.
+    event Sealed(uint32 indexed batch, address indexed account, uint8 units, bytes ct);
     /// @notice The account has no live submission in `batch` any more.
     event Cancelled(uint32 indexed batch, address indexed account);
     /// @notice The account's submission does not trade in this batch.
@@ -281,6 +281,8 @@ interface IWalras {
     error UnknownProduct(uint16 product);
     /// @notice |price| must be below 2^138.
     error PriceOutOfRange(uint16 product, int256 price);
+    /// @notice Nobody is live in the batch.
+    error NothingToSettle(uint32 batch);
     /// @notice Products and prices differ in number.
     error LengthMismatch(uint256 products, uint256 prices);
     /// @notice A submission lists a product without a posted price.

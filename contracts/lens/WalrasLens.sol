@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Account, Batch, IWalras, Listing, Parameters, Phase, Product, Treasury} from "../interfaces/IWalras.sol";
 
@@ -93,14 +94,9 @@ contract WalrasLens {
         for (uint256 i; i <= count; ++i) {
             uint16 asset = i == 0 ? CASH : uint16(i - 1);
             if (i != 0) v.lots[i - 1] = walras.balanceOf(owner, asset);
-            IERC20Metadata token = IERC20Metadata(walras.listing(asset).token);
-            if (address(token).code.length == 0) continue;
-            try token.balanceOf(owner) returns (uint256 held) {
-                v.wallet[i] = held;
-            } catch {}
-            try token.allowance(owner, address(walras)) returns (uint256 allowed) {
-                v.allowance[i] = allowed;
-            } catch {}
+            address token = walras.listing(asset).token;
+            v.wallet[i] = _number(token, abi.encodeCall(IERC20.balanceOf, (owner)));
+            v.allowance[i] = _number(token, abi.encodeCall(IERC20.allowance, (owner, address(walras))));
         }
     }
 
@@ -108,13 +104,33 @@ contract WalrasLens {
         v.id = id;
         v.active = active;
         v.listing = walras.listing(id);
-        IERC20Metadata token = IERC20Metadata(v.listing.token);
-        if (address(token).code.length == 0) return v;
-        try token.symbol() returns (string memory symbol) {
-            v.symbol = symbol;
-        } catch {}
-        try token.decimals() returns (uint8 decimals) {
-            v.decimals = decimals;
-        } catch {}
+        v.symbol = _text(v.listing.token, abi.encodeCall(IERC20Metadata.symbol, ()));
+        uint256 decimals = _number(v.listing.token, abi.encodeCall(IERC20Metadata.decimals, ()));
+        v.decimals = decimals > type(uint8).max ? 0 : uint8(decimals);
+    }
+
+    /// @dev Decoding by hand: try/catch does not catch an answer of another shape.
+    function _number(address token, bytes memory question) private view returns (uint256) {
+        (bool success, bytes memory answer) = token.staticcall(question);
+        return success && answer.length >= 32 ? abi.decode(answer, (uint256)) : 0;
+    }
+
+    /// @dev A string, or the bytes32 some old tokens return.
+    function _text(address token, bytes memory question) private view returns (string memory) {
+        (bool success, bytes memory answer) = token.staticcall(question);
+        if (!success || answer.length < 32) return "";
+        if (answer.length >= 64) {
+            (uint256 head, uint256 size) = abi.decode(answer, (uint256, uint256));
+            if (head == 32 && size <= answer.length - 64) return abi.decode(answer, (string));
+        }
+        uint256 length;
+        while (length < 32 && answer[length] != 0) {
+            ++length;
+        }
+        bytes memory text = new bytes(length);
+        for (uint256 i; i < length; ++i) {
+            text[i] = answer[i];
+        }
+        return string(text);
     }
 }

@@ -34,5 +34,7 @@ uint256 constant MIN_UNITS = 10;
 uint256 constant UNIT_BYTES = 15;
 // {byte} account and length before each ciphertext of a settlement
 uint256 constant ITEM_HEAD = 22;
+// {byte} id and price of a product in a settlement
+uint256 constant PRICE_BYTES = 64;
 uint256 constant MAX_CAPACITY = 8_250; // {unit} fits 2^24 gas with the fixed part
 uint256 constant VOID_GAS = 150_000; // refunded to who closes a void batch

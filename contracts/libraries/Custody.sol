@@ -19,7 +19,8 @@ library Custody {
         listing.custody = uint128(custody);
         uint256 before = IERC20(token).balanceOf(address(this));
         IERC20(token).safeTransferFrom(from, address(this), amount);
-        uint256 received = IERC20(token).balanceOf(address(this)) - before;
+        uint256 later = IERC20(token).balanceOf(address(this));
+        uint256 received = later > before ? later - before : 0;
         if (received != amount) revert IWalras.WrongTransfer(amount, received);
     }
 

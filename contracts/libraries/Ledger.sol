@@ -4,9 +4,12 @@ pragma solidity 0.8.37;
 import {Account, IWalras, VoidReason} from "../interfaces/IWalras.sol";
 import {CASH, LOT_BITS, WORD_GAS} from "./Constants.sol";
 import {Entry, Reading} from "./Submission.sol";
+import {Words} from "./Words.sol";
 
 /// @dev Balances: one word per account holds cash and its home product; the other products lie two to a word. docs/SPEC.md §7.
 library Ledger {
+    using Words for Account;
+
     struct Data {
         mapping(address owner => Account) accounts;
         mapping(address owner => mapping(uint256 pair => uint256)) pairs; // {lot X44} even product low, odd product high
@@ -17,13 +20,6 @@ library Ledger {
         if (asset == CASH) return a.cash;
         if (a.homeProduct == uint256(asset) + 1) return a.home;
         return (ledger.pairs[owner][asset >> 1] >> _shift(asset)) & type(uint128).max;
-    }
-
-    /// @dev Reads an account into `a`, so that a settlement needs no fresh memory for each.
-    function load(Data storage ledger, address owner, Account memory a) internal view {
-        Account storage stored = ledger.accounts[owner];
-        (a.cash, a.home, a.homeProduct, a.batch, a.units) = (stored.cash, stored.home, stored.homeProduct, stored.batch, stored.units);
-        a.sealHash = stored.sealHash;
     }
 
     function credit(Data storage ledger, address owner, uint16 asset, uint256 amount) internal {
@@ -49,7 +45,8 @@ library Ledger {
     /// @dev Reads the balances a submission needs. Rules 7 and 8 of docs/SPEC.md §2.
     function cover(Data storage ledger, address owner, Account memory a, Reading memory r) internal view returns (VoidReason) {
         unchecked {
-            if (a.homeProduct == 0) a.homeProduct = uint16(r.entries[0].line.id) + 1;
+            r.homed = a.homeProduct == 0;
+            if (r.homed) a.homeProduct = uint16(r.entries[0].line.id) + 1;
             bool covered = r.cover <= a.cash;
             uint256 pair = type(uint256).max;
             uint256 word;
@@ -76,7 +73,7 @@ library Ledger {
     /// @dev Moves the balances of a submission that trades. Requires {cover} before.
     function trade(Data storage ledger, address owner, Account memory a, Reading memory r) internal {
         unchecked {
-            bool moved = r.cash != 0;
+            bool moved = r.cash != 0 || r.homed;
             uint256 i;
             while (i < r.count) {
                 Entry memory e = r.entries[i++];
@@ -103,8 +100,7 @@ library Ledger {
             }
             if (!moved) return;
             a.cash = uint96(_moved(owner, CASH, a.cash, r.cash));
-            Account storage stored = ledger.accounts[owner];
-            (stored.cash, stored.home, stored.homeProduct) = (a.cash, a.home, a.homeProduct);
+            ledger.accounts[owner].save(a);
         }
     }
 

@@ -8,11 +8,13 @@ import {CASH, ITEM_HEAD, UNIT_BYTES} from "./Constants.sol";
 import {Ledger} from "./Ledger.sol";
 import {Seal} from "./Seal.sol";
 import {Reading, Submission} from "./Submission.sol";
+import {Words} from "./Words.sol";
 
 /// @dev The pass over a batch: open, decode, status, trade, certificate. Deployed by itself and linked, to keep Walras below the code size limit;
 /// everything else about a settlement (phase, caller, reward) is decided before and after it in Walras.
 library Settlement {
     using Ledger for Ledger.Data;
+    using Words for Account;
 
     /// @dev What lock-out fixed.
     struct Terms {
@@ -70,7 +72,6 @@ library Settlement {
     function _accounts(Ledger.Data storage ledger, Board.Data memory board, Terms memory terms, bytes calldata data) private returns (Tally memory tally) {
         uint256 buffer = Seal.allocate(UNIT_BYTES * type(uint8).max);
         Reading memory r = Submission.allocate();
-        Account memory a;
         uint256 last;
         while (data.length != 0) {
             if (data.length < ITEM_HEAD) revert IWalras.TruncatedData();
@@ -82,7 +83,7 @@ library Settlement {
             bytes calldata ct = data[ITEM_HEAD:length];
             data = data[length:];
 
-            ledger.load(owner, a);
+            Account memory a = ledger.accounts[owner].load();
             if (a.batch != terms.batch) revert IWalras.AccountNotLive(owner);
             VoidReason reason = _open(r, board, terms, buffer, owner, a, ct);
             if (reason == VoidReason.NONE && r.validUntil != 0 && r.validUntil < terms.lockOut) reason = VoidReason.EXPIRED;

@@ -6,6 +6,7 @@ import {Board, Line} from "./Board.sol";
 import {
     AUTH_GAS,
     BYTE_GAS,
+    ITEM_HEAD,
     LEG_GAS,
     MAX_CURVE_PRICE,
     MAX_LEGS,
@@ -13,9 +14,11 @@ import {
     MAX_STEPS,
     MAX_WEIGHT,
     PAYMENT_SHIFT,
+    PRICE_BYTES,
     PRODUCT_GAS,
     STEP_GAS,
     SUBMISSION_GAS,
+    UNIT_BYTES,
     UNIT_GAS
 } from "./Constants.sol";
 import {Curve} from "./Curve.sol";
@@ -54,6 +57,7 @@ struct Reading {
     uint256 gas; // bound on what its settlement spends
     uint256 gasLimit; // declared
     uint256 validUntil; // {s} 0: no end
+    bool homed; // the account got its home product by this submission
 }
 
 /// @dev Total decoding and evaluation of submissions, in one pass: any bytes are one submission or one void reason. docs/SPEC.md §2 and §3, rules 1 to 5.
@@ -101,7 +105,8 @@ library Submission {
             r.validUntil = (word >> 208) & type(uint40).max;
             r.gasLimit = units * UNIT_GAS;
             r.gas = SUBMISSION_GAS + BYTE_GAS * length + PRODUCT_GAS * count;
-            if (r.gas > r.gasLimit) return (pos, 0, VoidReason.OVERSIZED);
+            bool oversized = r.gas > r.gasLimit || length + ITEM_HEAD + PRICE_BYTES * count > UNIT_BYTES * units;
+            if (oversized) return (pos, 0, VoidReason.OVERSIZED);
             (r.count, r.used, r.cover, r.cash, r.loss) = (count, 0, 0, 0, 0);
             return (pos, auths, _list(r, board, list) ? VoidReason.NONE : VoidReason.MALFORMED);
         }

@@ -54,6 +54,7 @@ _HEAD = 9  # bytes of a body without its product list and its auths
 _AUTH_HEAD, _LEG, _PRICE, _GAP, _STEP = 4, 4, 16, 14, 20  # bytes of the parts of an auth
 _SEALED = 33 + 32 + 4  # bytes a ciphertext has beyond the body: point, salt, magic
 _ENTRY = 22  # bytes of address and length in a settlement's list
+_PRICED = 64  # bytes of id and price of a product there
 _BYTES_PER_UNIT = 15
 
 
@@ -104,7 +105,8 @@ def required_units(
     gas += sum(
         _auth_gas(len(auth.legs), len(auth.buy) + len(auth.sell)) for auth in submission.auths
     )
-    units = max(MIN_UNITS, ceil_div(gas, UNIT_GAS), ceil_div(length + _ENTRY, _BYTES_PER_UNIT))
+    size = _size(length, len(products))
+    units = max(MIN_UNITS, ceil_div(gas, UNIT_GAS), ceil_div(size, _BYTES_PER_UNIT))
     if units > MAX_UNITS:
         raise OrderError(
             f"the submission needs {units} capacity units, {MAX_UNITS} is the most one seal may "
@@ -163,7 +165,7 @@ def decode(body: bytes, *, ciphertext_length: int, units: int, ticks: Mapping[in
     ``ciphertext_length`` bytes and declared ``units`` bound its gas; ``ticks`` holds the tick
     (X40 per lot) of every product listed in the batch, by id.
     """
-    decoder = _Decoder(body, units * UNIT_GAS, ticks)
+    decoder = _Decoder(body, units, ticks)
     try:
         submission = decoder.read(ciphertext_length)
     except _VoidError as void:
@@ -179,9 +181,9 @@ class _VoidError(Exception):
 class _Decoder:
     """Walks a body once; ``products`` and ``gas`` are valid whenever it stops."""
 
-    def __init__(self, body: bytes, allowance: int, ticks: Mapping[int, int]) -> None:
+    def __init__(self, body: bytes, units: int, ticks: Mapping[int, int]) -> None:
         self.body = body
-        self.allowance = allowance
+        self.units = units
         self.ticks = ticks
         self.at = 0
         self.gas = 0
@@ -196,6 +198,8 @@ class _Decoder:
         self.check(body[0] == 0 and 1 <= count <= MAX_PRODUCTS)
         self.check(1 <= auths <= MAX_AUTHS and costs == 0)
         self.charge(_base_gas(ciphertext_length, count))
+        if _size(ciphertext_length, count) > _BYTES_PER_UNIT * self.units:
+            raise _VoidError(VoidReason.OVERSIZED)
         listed = [int.from_bytes(body[i : i + 2]) for i in range(7, 7 + 2 * count, 2)]
         self.check(_ascending(listed) and all(product in self.ticks for product in listed))
         self.products = tuple(listed)
@@ -249,7 +253,7 @@ class _Decoder:
 
     def charge(self, gas: int) -> None:
         self.gas += gas
-        if self.gas > self.allowance:
+        if self.gas > self.units * UNIT_GAS:
             raise _VoidError(VoidReason.OVERSIZED)
 
     def check(self, fine: bool) -> None:
@@ -259,6 +263,11 @@ class _Decoder:
 
 def _base_gas(ciphertext_length: int, products: int) -> int:
     return SUBMISSION_GAS + BYTE_GAS * ciphertext_length + PRODUCT_GAS * products
+
+
+def _size(ciphertext_length: int, products: int) -> int:
+    """Bytes of a settlement's calldata: the submission and the prices it asks for."""
+    return ciphertext_length + _ENTRY + _PRICED * products
 
 
 def _auth_gas(legs: int, steps: int) -> int:

@@ -63,6 +63,7 @@ def _read(
     # rule 2
     reading.gas += 17_000 + 30 * ct_length + 8_000 * n_products
     require(reading.gas <= units * 2_000, OVERSIZED)
+    require(ct_length + 22 + 64 * n_products <= 15 * units, OVERSIZED)
     # rule 3
     listed = [number(body, 7 + 2 * i, 2) for i in range(n_products)]
     for i, product in enumerate(listed):
