@@ -185,7 +185,7 @@ class _Problem:
         fills = _by_row(self._orders.owner, rates, self._book.orders)
         products = self._book.products
         deviations = -duals[:products] * _SPREAD * self._level
-        return fills, deviations, -duals[products:] * self._typical * _SPREAD
+        return fills, deviations, duals[products:] * self._typical * _SPREAD
 
 
 def _by_row(row: Ints, values: Floats, rows: int) -> Floats:
