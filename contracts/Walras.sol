@@ -22,15 +22,15 @@ import {Ledger} from "./libraries/Ledger.sol";
 import {Phases} from "./libraries/Phases.sol";
 import {Seal} from "./libraries/Seal.sol";
 import {Settlement} from "./libraries/Settlement.sol";
-import {Words} from "./libraries/Words.sol";
+import {AccountWord, AccountWords, BatchWord, BatchWords} from "./libraries/Words.sol";
 
 /// @dev Every function: checks, effects, event, token transfer. All documentation is in {IWalras}.
 /// What calls no token is `nonReentrantView`: it cannot be re-entered, it only refuses to run inside a token's call.
 contract Walras is IWalras, ReentrancyGuardTransient {
     using Ledger for Ledger.Data;
     using Custody for Listing;
-    using Words for Account;
-    using Words for Batch;
+    using AccountWords for Account;
+    using BatchWords for Batch;
 
     bytes32 private constant VOID_PAID = bytes32(uint256(1));
     bytes32 private constant VOID_UNPAID = bytes32(uint256(2));
@@ -190,11 +190,11 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         _deposit(asset, amount);
     }
 
-    function depositAndSeal(Deposit[] calldata deposits, uint32 batch_, uint8 units, bytes calldata ct) external override nonReentrant {
+    function depositAndSeal(Deposit[] calldata deposits, uint8 units, bytes calldata ct, uint256 batch_) external override nonReentrant {
         for (uint256 i; i < deposits.length; ++i) {
             _deposit(deposits[i].asset, deposits[i].amount);
         }
-        _seal(batch_, units, ct);
+        _seal(units, ct, batch_);
     }
 
     function withdraw(uint16 asset, uint256 amount, address to) external override nonReentrant {
@@ -237,49 +237,47 @@ contract Walras is IWalras, ReentrancyGuardTransient {
 
     /* ---------------------------------------------- sealing ---------------------------------------------- */
 
-    function seal(uint32 batch_, uint8 units, bytes calldata ct) external override nonReentrantView {
-        _seal(batch_, units, ct);
+    function seal(uint8 units, bytes calldata ct, uint256 batch_) external override nonReentrantView {
+        _seal(units, ct, batch_);
     }
 
-    function _seal(uint32 batch_, uint8 units, bytes calldata ct) private {
+    function _seal(uint256 units, bytes calldata ct, uint256 batch_) private {
         (uint256 now_, uint256 offset) = _clock();
-        if (batch_ != now_ || batch_ == 0) revert NotCurrent(batch_, uint32(now_));
-        Batch memory b = _batch.load();
-        if (b.number != batch_) _next(b, batch_);
-        if (b.live == 0) _requireBacked();
-        if (b.closed || offset >= LOCK_OUT) revert WrongPhase(batch_, phase(batch_));
-        if (units < MIN_UNITS || ct.length == 0 || ct.length + ITEM_HEAD > UNIT_BYTES * units) revert BadUnits(units, ct.length);
-        Account storage stored = _ledger.accounts[msg.sender];
-        Account memory a = stored.load();
+        if (batch_ != now_ || batch_ == 0) revert NotCurrent(batch_, now_);
+        BatchWord b = _batch.word();
+        if (b.number() != batch_) b = _next(b, uint32(batch_));
+        if (b.live() == 0) _requireBacked();
+        if (b.closed() || offset >= LOCK_OUT) revert WrongPhase(uint32(batch_), phase(uint32(batch_)));
+        Account storage account_ = _ledger.accounts[msg.sender];
+        AccountWord a = account_.word();
         unchecked {
-            uint256 used = uint256(b.units) + units;
-            if (a.batch == batch_) {
-                if (offset >= LOCK_IN) revert Committed(msg.sender, batch_);
-                used -= a.units;
-            } else {
-                ++b.live;
+            if (units < MIN_UNITS || ct.length == 0 || ct.length + ITEM_HEAD > UNIT_BYTES * units) revert BadUnits(units, ct.length);
+            uint256 live = b.live() + 1;
+            uint256 used = b.units() + units;
+            if (a.batch() == batch_) {
+                if (offset >= LOCK_IN) revert Committed(msg.sender, uint32(batch_));
+                live -= 1;
+                used -= a.units();
             }
             if (used > CAPACITY) revert BatchFull(used, CAPACITY);
             (uint256 fee, uint256 surcharge) = _fee(used, units);
-            if (fee + surcharge > a.cash) revert InsufficientBalance(fee + surcharge, a.cash);
+            if (fee + surcharge > a.cash()) revert InsufficientBalance(fee + surcharge, a.cash());
 
             if (surcharge != 0) _burn(surcharge);
-            (a.cash, b.pot, b.units) = (a.cash - uint96(fee + surcharge), b.pot + uint96(fee), uint16(used));
+            account_.set(a.resealed(a.cash() - fee - surcharge, batch_, units));
+            _batch.set(b.filled(batch_, live, used, b.pot() + fee));
         }
-        (a.batch, a.units) = (batch_, units);
-        stored.sealHash = Seal.sealHash(Seal.batchId(batch_), ct);
-        stored.save(a);
-        _batch.save(b);
-        emit Sealed(batch_, msg.sender, units, ct);
+        account_.sealHash = Seal.sealHash(Seal.batchId(uint32(batch_)), ct);
+        emit Sealed(uint32(batch_), msg.sender, uint8(units), ct);
     }
 
-    /// @dev Turns `b` into the empty batch `batch_`, which needs a key and an end of the one before.
-    function _next(Batch memory b, uint32 batch_) private {
-        if (b.live != 0 && !b.settled) revert VoidUnclosed(b.number);
+    /// @dev The empty batch `batch_`, which needs a key and an end of the one before.
+    function _next(BatchWord b, uint32 batch_) private returns (BatchWord) {
+        if (b.live() != 0 && !_batch.settled) revert VoidUnclosed(uint32(b.number()));
         if (keyHash[batch_] == 0) revert KeyMissing(batch_);
         if (outcome[batch_] != 0) revert WrongPhase(batch_, Phase.VOID);
-        if (b.pot != 0) _burn(b.pot); // everybody cancelled
-        (b.number, b.live, b.units, b.settled, b.closed, b.pot) = (batch_, 0, 0, false, false, 0);
+        if (b.pot() != 0) _burn(b.pot()); // everybody cancelled
+        return b.filled(batch_, 0, 0, 0);
     }
 
     /// @dev The first live seal: from here nothing that backs the batch can be taken away.
@@ -297,21 +295,23 @@ contract Walras is IWalras, ReentrancyGuardTransient {
 
     function cancel() external override nonReentrantView {
         Account storage a = _ledger.accounts[msg.sender];
-        Batch memory b = _batch.load();
+        Batch memory b = _batch;
         if (a.batch == 0 || a.batch != b.number) revert NotLive(msg.sender);
         Phase phase_ = phase(b.number);
         if (phase_ != Phase.OPEN) revert WrongPhase(b.number, phase_);
         --b.live;
         b.units -= a.units;
         (a.batch, a.units) = (0, 0);
-        _batch.save(b);
+        _batch = b;
         emit Cancelled(b.number, msg.sender);
     }
 
     /// @dev Fee to the settler and surcharge to nobody, which doubles with every eighth above half capacity. docs/SPEC.md §8.
     function _fee(uint256 used, uint256 units) private view returns (uint256 fee, uint256 surcharge) {
         uint256 baseFee = block.basefee > MIN_BASE_FEE ? block.basefee : MIN_BASE_FEE;
-        fee = units * UNIT_GAS * baseFee * CASH_PER_WEI;
+        unchecked {
+            fee = units * UNIT_GAS * baseFee * CASH_PER_WEI; // a base fee of 2^100 wei is not of this world
+        }
         if (2 * used > CAPACITY) surcharge = fee * ((1 << (Math.ceilDiv(8 * used, CAPACITY) - 4)) - 1);
     }
 
@@ -346,7 +346,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
     /* -------------------------------------------- settlement -------------------------------------------- */
 
     function settle(uint32 batch_, uint16[] calldata products, int256[] calldata prices, bytes calldata submissions) external override nonReentrantView {
-        Batch memory b = _batch.load();
+        Batch memory b = _batch;
         if (b.number != batch_ || b.live == 0) revert NothingToSettle(batch_);
         Phase phase_ = phase(batch_);
         if (phase_ != Phase.CLEARING && phase_ != Phase.FALLBACK) revert WrongPhase(batch_, phase_);
@@ -366,7 +366,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         claimable[msg.sender] += b.pot;
         emit Credited(msg.sender, b.pot);
         b.pot = 0;
-        _batch.save(b);
+        _batch = b;
         outcome[batch_] = keccak256(abi.encode(products, prices));
         emit Settled(batch_, msg.sender, products, prices, result.volumes, b.live, result.voids, result.loss, result.freedom);
     }
@@ -374,14 +374,14 @@ contract Walras is IWalras, ReentrancyGuardTransient {
     /* ------------------------------------------- void batches ------------------------------------------- */
 
     function closeVoid(uint32 batch_) external override nonReentrantView {
-        Batch memory b = _batch.load();
+        Batch memory b = _batch;
         if (b.number != batch_ || b.live == 0 || phase(batch_) != Phase.VOID) revert NothingToClose(batch_);
         _slash(batch_);
     }
 
     /// @dev Bond: the caller's gas, then every live account's compensation if it holds for all, the rest and the pot to nobody.
     function _slash(uint32 batch_) private {
-        Batch memory b = _batch.load();
+        Batch memory b = _batch;
         Treasury memory t = _treasury;
         uint256 live = b.number == batch_ ? b.live : 0;
         uint256 reward = Math.min(t.bond, VOID_GAS * block.basefee * CASH_PER_WEI);
@@ -392,7 +392,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         if (b.number == batch_) {
             burnt += b.pot;
             (b.live, b.units, b.pot, b.closed) = (0, 0, 0, true);
-            _batch.save(b);
+            _batch = b;
         }
         (_treasury.bond, _treasury.reserved) = (0, t.reserved + uint96(due));
         _burn(burnt);

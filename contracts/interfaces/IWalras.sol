@@ -244,7 +244,7 @@ interface IWalras {
     /// @notice The batch is in another phase than this needs.
     error WrongPhase(uint32 batch, Phase phase);
     /// @notice Only the current batch takes seals.
-    error NotCurrent(uint32 batch, uint32 current);
+    error NotCurrent(uint256 batch, uint256 current);
     /// @notice From lock-in a live submission is committed.
     error Committed(address account, uint32 batch);
     /// @notice The account has no live submission.
@@ -270,7 +270,7 @@ interface IWalras {
     /// @notice The house is below its least holding of some product or of cash.
     error HouseUnderfunded(uint16 shortHouses, uint256 houseCash, uint256 leastCash);
     /// @notice Units outside [10, 255], or too few for the ciphertext's length.
-    error BadUnits(uint8 units, uint256 length);
+    error BadUnits(uint256 units, uint256 length);
     /// @notice The batch is full. {unit}
     error BatchFull(uint256 units, uint256 capacity);
     /// @notice A batch is unfinished: funds that back it stay.
@@ -316,7 +316,7 @@ interface IWalras {
     function depositWithPermit(uint16 asset, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
 
     /// @notice Deposits and seals in one call.
-    function depositAndSeal(Deposit[] calldata deposits, uint32 batch, uint8 units, bytes calldata ct) external;
+    function depositAndSeal(Deposit[] calldata deposits, uint8 units, bytes calldata ct, uint256 batch) external;
 
     /// @notice Sends `amount` {base unit} of the caller's ledger to `to`; `type(uint256).max` means all whole base units.
     /// @dev Debits rounded up. Reverts Frozen.
@@ -330,7 +330,8 @@ interface IWalras {
     /// @notice Seals a submission for the current batch; replaces the caller's own in OPEN.
     /// @param units declared size: at least what the opened submission needs (docs/SPEC.md §2), else it is void
     /// @param ct R(33) ‖ ciphertext
-    function seal(uint32 batch, uint8 units, bytes calldata ct) external;
+    /// @param batch reverts NotCurrent unless it is the current one: a late seal must not fall into the next
+    function seal(uint8 units, bytes calldata ct, uint256 batch) external;
 
     /// @notice Takes the caller's submission back. OPEN only; the fee stays.
     function cancel() external;

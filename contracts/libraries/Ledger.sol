@@ -4,11 +4,11 @@ pragma solidity 0.8.37;
 import {Account, IWalras, VoidReason} from "../interfaces/IWalras.sol";
 import {CASH, LOT_BITS, WORD_GAS} from "./Constants.sol";
 import {Entry, Reading} from "./Submission.sol";
-import {Words} from "./Words.sol";
+import {AccountWords} from "./Words.sol";
 
 /// @dev Balances: one word per account holds cash and its home product; the other products lie two to a word. docs/SPEC.md §7.
 library Ledger {
-    using Words for Account;
+    using AccountWords for Account;
 
     struct Data {
         mapping(address owner => Account) accounts;

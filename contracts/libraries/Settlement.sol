@@ -8,13 +8,13 @@ import {CASH, ITEM_HEAD, UNIT_BYTES} from "./Constants.sol";
 import {Ledger} from "./Ledger.sol";
 import {Seal} from "./Seal.sol";
 import {Reading, Submission} from "./Submission.sol";
-import {Words} from "./Words.sol";
+import {AccountWords} from "./Words.sol";
 
 /// @dev The pass over a batch: open, decode, status, trade, certificate. Deployed by itself and linked, to keep Walras below the code size limit;
 /// everything else about a settlement (phase, caller, reward) is decided before and after it in Walras.
 library Settlement {
     using Ledger for Ledger.Data;
-    using Words for Account;
+    using AccountWords for Account;
 
     /// @dev What lock-out fixed.
     struct Terms {

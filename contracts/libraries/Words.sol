@@ -3,51 +3,100 @@ pragma solidity 0.8.37;
 
 import {Account, Batch} from "../interfaces/IWalras.sol";
 
-/// @dev Reads and writes the two hot structs a whole word at a time; the compiler would do it field by field. The layout is the compiler's.
-library Words {
-    function load(Account storage stored) internal view returns (Account memory a) {
-        uint256 word;
-        bytes32 sealHash;
+/// @dev The first word of an {Account}, as the compiler lays it out: cash u96 | home u96 | homeProduct u16 | batch u32 | units u8 | flags u8 from the low end.
+type AccountWord is uint256;
+
+/// @dev The word of a {Batch}: number u32 | live u32 | units u16 | settled u8 | closed u8 | pot u96 from the low end.
+type BatchWord is uint256;
+
+using {AccountWords.cash, AccountWords.batch, AccountWords.units, AccountWords.resealed} for AccountWord global;
+using {BatchWords.number, BatchWords.live, BatchWords.units, BatchWords.closed, BatchWords.pot, BatchWords.filled} for BatchWord global;
+
+/// @dev Sealing and settling touch these words for everybody, so they are read and written whole; the compiler would do it field by field.
+library AccountWords {
+    function word(Account storage stored) internal view returns (AccountWord w) {
         assembly ("memory-safe") {
-            word := sload(stored.slot)
-            sealHash := sload(add(stored.slot, 1))
+            w := sload(stored.slot)
         }
-        a.cash = uint96(word);
-        a.home = uint96(word >> 96);
-        a.homeProduct = uint16(word >> 192);
-        a.batch = uint32(word >> 208);
-        a.units = uint8(word >> 240);
-        a.flags = uint8(word >> 248);
-        a.sealHash = sealHash;
+    }
+
+    function set(Account storage stored, AccountWord w) internal {
+        assembly ("memory-safe") {
+            sstore(stored.slot, w)
+        }
+    }
+
+    function cash(AccountWord w) internal pure returns (uint256) {
+        return uint96(AccountWord.unwrap(w));
+    }
+
+    function batch(AccountWord w) internal pure returns (uint256) {
+        return uint32(AccountWord.unwrap(w) >> 208);
+    }
+
+    function units(AccountWord w) internal pure returns (uint256) {
+        return uint8(AccountWord.unwrap(w) >> 240);
+    }
+
+    /// @dev With another live submission and less cash. Arguments fit their fields.
+    function resealed(AccountWord w, uint256 cash_, uint256 batch_, uint256 units_) internal pure returns (AccountWord) {
+        uint256 kept = AccountWord.unwrap(w) & (0xff << 248 | uint256(type(uint112).max) << 96);
+        return AccountWord.wrap(kept | cash_ | batch_ << 208 | units_ << 240);
+    }
+
+    function load(Account storage stored) internal view returns (Account memory a) {
+        uint256 w = AccountWord.unwrap(word(stored));
+        a.cash = uint96(w);
+        a.home = uint96(w >> 96);
+        a.homeProduct = uint16(w >> 192);
+        a.batch = uint32(w >> 208);
+        a.units = uint8(w >> 240);
+        a.flags = uint8(w >> 248);
+        a.sealHash = stored.sealHash;
     }
 
     /// @dev Writes all but the seal hash.
     function save(Account storage stored, Account memory a) internal {
-        uint256 word = uint256(a.cash) | (uint256(a.home) << 96) | (uint256(a.homeProduct) << 192) | (uint256(a.batch) << 208)
-            | (uint256(a.units) << 240) | (uint256(a.flags) << 248);
+        uint256 high = uint256(a.homeProduct) << 192 | uint256(a.batch) << 208 | uint256(a.units) << 240 | uint256(a.flags) << 248;
+        set(stored, AccountWord.wrap(high | uint256(a.home) << 96 | a.cash));
+    }
+}
+
+library BatchWords {
+    function word(Batch storage stored) internal view returns (BatchWord w) {
         assembly ("memory-safe") {
-            sstore(stored.slot, word)
+            w := sload(stored.slot)
         }
     }
 
-    function load(Batch storage stored) internal view returns (Batch memory b) {
-        uint256 word;
+    function set(Batch storage stored, BatchWord w) internal {
         assembly ("memory-safe") {
-            word := sload(stored.slot)
+            sstore(stored.slot, w)
         }
-        b.number = uint32(word);
-        b.live = uint32(word >> 32);
-        b.units = uint16(word >> 64);
-        b.settled = (word >> 80) & 1 != 0;
-        b.closed = (word >> 88) & 1 != 0;
-        b.pot = uint96(word >> 96);
     }
 
-    function save(Batch storage stored, Batch memory b) internal {
-        uint256 word = uint256(b.number) | (uint256(b.live) << 32) | (uint256(b.units) << 64) | (uint256(b.settled ? 1 : 0) << 80)
-            | (uint256(b.closed ? 1 : 0) << 88) | (uint256(b.pot) << 96);
-        assembly ("memory-safe") {
-            sstore(stored.slot, word)
-        }
+    function number(BatchWord w) internal pure returns (uint256) {
+        return uint32(BatchWord.unwrap(w));
+    }
+
+    function live(BatchWord w) internal pure returns (uint256) {
+        return uint32(BatchWord.unwrap(w) >> 32);
+    }
+
+    function units(BatchWord w) internal pure returns (uint256) {
+        return uint16(BatchWord.unwrap(w) >> 64);
+    }
+
+    function closed(BatchWord w) internal pure returns (bool) {
+        return BatchWord.unwrap(w) >> 88 & 1 != 0;
+    }
+
+    function pot(BatchWord w) internal pure returns (uint256) {
+        return BatchWord.unwrap(w) >> 96 & type(uint96).max;
+    }
+
+    /// @dev An open batch. Arguments fit their fields.
+    function filled(BatchWord, uint256 number_, uint256 live_, uint256 units_, uint256 pot_) internal pure returns (BatchWord) {
+        return BatchWord.wrap(number_ | live_ << 32 | units_ << 64 | pot_ << 96);
     }
 }

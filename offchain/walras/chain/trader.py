@@ -38,7 +38,7 @@ class Trader:
     ) -> Receipt:
         """Deposit by asset id and seal, in one transaction after the approvals."""
         self._approve(deposits)
-        return self._send("depositAndSeal", list(deposits.items()), batch, units, ciphertext)
+        return self._send("depositAndSeal", list(deposits.items()), units, ciphertext, batch)
 
     def withdraw(self, asset: int, amount: int = EVERYTHING, to: str | None = None) -> Receipt:
         """Send from the own ledger to `to` (default: oneself)."""
@@ -50,7 +50,7 @@ class Trader:
 
     def seal(self, batch: int, units: int, ciphertext: bytes) -> Receipt:
         """Seal for the current batch; replaces the own live submission while that is open."""
-        return self._send("seal", batch, units, ciphertext)
+        return self._send("seal", units, ciphertext, batch)
 
     def cancel(self) -> Receipt:
         """Take the own submission back."""
