@@ -128,8 +128,19 @@ def run_solc(sources: Sources, selected: list[str], profile: dict[str, Any]) -> 
 
 
 def readable(result: dict[str, Any]) -> str:
-    """Return solc's errors and warnings as it formats them for people."""
-    return "\n".join(remark["formattedMessage"].rstrip() for remark in result.get("errors", []))
+    """Return solc's errors, and its warnings about our own files, as it formats them for people."""
+    remarks = [
+        remark["formattedMessage"].rstrip()
+        for remark in result.get("errors", [])
+        if remark["severity"] == "error" or not located_in_library(remark)
+    ]
+    return "\n".join(remarks)
+
+
+def located_in_library(remark: dict[str, Any]) -> bool:
+    """Tell whether a remark is about a file that npm installed."""
+    place: dict[str, Any] = remark.get("sourceLocation") or {}
+    return str(place.get("file", "")).startswith("node_modules/")
 
 
 def artifact(source: str, name: str, output: dict[str, Any]) -> dict[str, Any]:
