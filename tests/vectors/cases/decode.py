@@ -277,6 +277,10 @@ def capacity() -> Iterator[Case]:
     one = body([0], BUY)
     for length in (163, 164, 300, 301, 3_803, 60_000):
         yield f"a buy in a ciphertext of {length} bytes", one, 17, length
+    for length in (184, 185):  # 15 bytes to a unit, 22 + 64 of them taken
+        yield f"a buy in a ciphertext of {length} bytes, 18 units", one, 18, length
+    for length in (3_675, 3_676):
+        yield f"a pair in a ciphertext of {length} bytes, 255 units", whole, 255, length
     yield "no units", one, 0, 0
     yield "64 products in one unit", body(range(64), BUY), 1, 0
     yield "kind 1 in one unit", body([0], BUY, kind=1), 1, 0
