@@ -57,12 +57,13 @@ def status(session: Session, batch: int | None, as_json: bool) -> None:
     """Show your submission: live, void or filled, and at what prices."""
     market, owner = session.market, session.address
     view = market.view()
-    number = batch or market.account(owner).batch
-    if number == 0:
-        raise ChainError(f"{owner} never sealed anything here; `walras order seal FILE` does")
-    seal = live_seals(as_history(market.sealed_events(number))).get(owner)
+    number = batch or market.account(owner).batch or view.current
+    seal = live_seals(as_history(market.sealed_events(number))).get(owner) if number else None
     if seal is None:
-        raise ChainError(f"{owner} has no submission in batch {number}")
+        raise ChainError(
+            f"{owner} has no submission in batch {number}; `walras order seal FILE` makes one, "
+            "--batch shows an earlier one"
+        )
     fate = _fate(session, number, owner, seal)
     units = market_units(view)
     emit(as_json, _data(fate, units), lambda: _show(fate, view, units))
