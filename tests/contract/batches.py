@@ -52,6 +52,11 @@ class Book:
     names: dict[str, str]
     pairs: Pairs
 
+    def joined(self, other: Book) -> Book:
+        """Both books of one batch."""
+        names, pairs = {**self.names, **other.names}, sorted([*self.pairs, *other.pairs])
+        return Book(self.bench, self.batch, names, pairs)
+
     def state(self) -> BatchState:
         """What a settlement reads, from the contract."""
         bench = self.bench
@@ -153,7 +158,7 @@ def place(bench: Bench, batch: int, owner: str, bid: Bid) -> bytes:
     deposits = [(asset, n * bench.units[asset]) for asset, n in amounts.items() if n > 0]
     for asset, amount in deposits:
         bench.supply(owner, asset, amount)
-    bench.do(owner, "depositAndSeal", deposits, batch, units, ct)
+    bench.do(owner, "depositAndSeal", deposits, units, ct, batch)
     return ct
 
 

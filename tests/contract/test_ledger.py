@@ -289,7 +289,7 @@ def test_seal_after_lock_in_freezes_at_once(bench: Bench) -> None:
     owner = bench.endow(ALICE, cash=2_000)
     bench.go(1, Phase.LOCKED_IN)
     bench.supply(owner, CASH, 10**4)
-    bench.do(owner, "depositAndSeal", [(CASH, 10**4)], 1, 10, bytes(80))
+    bench.do(owner, "depositAndSeal", [(CASH, 10**4)], 10, bytes(80), 1)
     assert bench.refusal(owner, "withdraw", CASH, 1, owner) == ("Frozen", owner, 1)
     assert bench.refusal(owner, "deposit", CASH, 10**4) == ("Frozen", owner, 1)
 
@@ -331,10 +331,10 @@ def test_deposit_and_seal_takes_several_assets_or_nothing(bench: Bench) -> None:
     for asset in (CASH, 2, 3):
         bench.supply(ALICE, asset, 3_000 * bench.units[asset])
     deposits = [(k, 2_000 * bench.units[k]) for k in (3, CASH, 2)]
-    assert bench.refusal(ALICE, "depositAndSeal", deposits, 1, 9, bytes(80)) == ("BadUnits", 9, 80)
+    assert bench.refusal(ALICE, "depositAndSeal", deposits, 9, bytes(80), 1) == ("BadUnits", 9, 80)
     bad = [*deposits, (2, 0)]
-    assert bench.refusal(ALICE, "depositAndSeal", bad, 1, 10, bytes(80)) == ("BadTransfer",)
-    receipt = bench.do(ALICE, "depositAndSeal", deposits, 1, 10, bytes(80))
+    assert bench.refusal(ALICE, "depositAndSeal", bad, 10, bytes(80), 1) == ("BadTransfer",)
+    receipt = bench.do(ALICE, "depositAndSeal", deposits, 10, bytes(80), 1)
     assert [e.name for e in receipt.events] == ["Deposited"] * 3 + ["Sealed"]
     assert bench.account(ALICE)["home_product"] == 4
     assert [bench.balance(ALICE, k) >> 44 for k in (2, 3)] == [2_000, 2_000]

@@ -94,7 +94,7 @@ def test_clock_of_a_leaked_batch(bench: Bench) -> None:
 def test_seals_enter_from_start_to_lock_out(bench: Bench) -> None:
     bench.endow(ALICE, cash=2_000)
     bench.endow(BOB, cash=2_000)
-    seal = ("seal", 1, 10, bytes(80))
+    seal = ("seal", 10, bytes(80), 1)
     expected = {
         EDGES.start - 1: ("NotCurrent", 1, 0),
         EDGES.lock_out: ("WrongPhase", 1, Phase.LOCKED_OUT),
@@ -117,17 +117,17 @@ def test_nothing_is_sealed_for_another_batch(bench: Bench) -> None:
     for batch, at in ((0, GENESIS), (2, EDGES.start), (0, EDGES.start), (1, EDGES.end + 5)):
         current = TIMETABLE.current(at)
         error = ("NotCurrent", batch, current)
-        assert bench.refusal(ALICE, "seal", batch, 10, bytes(80), at=at) == error
+        assert bench.refusal(ALICE, "seal", 10, bytes(80), batch, at=at) == error
 
 
 def test_amend_and_cancel_end_at_lock_in(bench: Bench) -> None:
     owner = enter(bench, 1, {"a": buys(0, 100, 1)}).names["a"]
     bench.endow(owner, cash=5_000)
     for at in (EDGES.start, EDGES.lock_in - 1):
-        assert bench.refusal(owner, "seal", 1, 10, bytes(80), at=at) is None
+        assert bench.refusal(owner, "seal", 10, bytes(80), 1, at=at) is None
         assert bench.refusal(owner, "cancel", at=at) is None
     for at in (EDGES.lock_in, EDGES.lock_out - 1):
-        assert bench.refusal(owner, "seal", 1, 10, bytes(80), at=at) == ("Committed", owner, 1)
+        assert bench.refusal(owner, "seal", 10, bytes(80), 1, at=at) == ("Committed", owner, 1)
         assert bench.refusal(owner, "cancel", at=at) == ("WrongPhase", 1, Phase.LOCKED_IN)
     for at, phase in (
         (EDGES.lock_out, Phase.LOCKED_OUT),
@@ -230,7 +230,7 @@ def test_points_off_the_curve(bench: Bench) -> None:
 def test_batch_without_a_key_takes_no_seal(bench: Bench) -> None:
     bench.endow(ALICE, cash=2_000)
     at = TIMETABLE.start(4)
-    assert bench.refusal(ALICE, "seal", 4, 10, bytes(80), at=at) == ("KeyMissing", 4)
+    assert bench.refusal(ALICE, "seal", 10, bytes(80), 4, at=at) == ("KeyMissing", 4)
 
 
 def test_batch_whose_key_leaked_before_it_opened_takes_no_seal(bench: Bench) -> None:
@@ -240,10 +240,10 @@ def test_batch_whose_key_leaked_before_it_opened_takes_no_seal(bench: Bench) -> 
     bench.do(OPERATOR, "addBond", 200_000 * 10**4)
     bench.go(1, Phase.OPEN)
     error = ("WrongPhase", 1, Phase.VOID)
-    assert bench.refusal(ALICE, "seal", 1, 10, bytes(80)) == error
+    assert bench.refusal(ALICE, "seal", 10, bytes(80), 1) == error
     assert int.from_bytes(bench.look("outcome", 1)) == 2
     bench.go(2, Phase.OPEN)
-    assert bench.refusal(ALICE, "seal", 2, 10, bytes(80)) is None
+    assert bench.refusal(ALICE, "seal", 10, bytes(80), 2) is None
 
 
 # -------------------------------------------------------------------------------- the timetable
