@@ -66,7 +66,7 @@ def market(draft: Draft) -> tuple[BatchState, tuple[Opened, ...]]:
 
 
 def fitted(draft: Draft) -> list[Auth]:
-    """The auths, narrowed together until caps and curve bounds hold; those that cannot are left out."""
+    """The auths within curve bounds, narrowed together until the custody caps hold."""
     ticks = {k: -(-(s << 16) * draft.tick_bps // 10_000) for k, s in enumerate(draft.scales)}
     auths = [auth for auth in draft.auths if _within_bounds(auth, ticks)]
     while not _within_caps(auths, draft.references):
@@ -217,7 +217,9 @@ def one_lot(rng: random.Random) -> Draft:
     """Orders of a single lot, against each other and one big order that cannot fill."""
     scales, references = prices(rng, 2)
     auths = [
-        one_sided(rng.choice([1, -1]), (Leg(k, 1),), references[k] + rng.randint(-3, 3), [Step(1, 0)])
+        one_sided(
+            rng.choice([1, -1]), (Leg(k, 1),), references[k] + rng.randint(-3, 3), [Step(1, 0)]
+        )
         for k in (0, 1)
         for _ in range(rng.randint(1, 40))
     ]
@@ -307,7 +309,9 @@ def thin_and_huge(rng: random.Random) -> Draft:
     scales = [X24, X24 << 30]
     references = [X40, X40 << 30]
     deep = [
-        one_sided(side, (Leg(0, 1),), X40 + side * rng.randint(-(1 << 30), 1 << 30), [Step(1 << 46, 0)])
+        one_sided(
+            side, (Leg(0, 1),), X40 + side * rng.randint(-(1 << 30), 1 << 30), [Step(1 << 46, 0)]
+        )
         for side in (1, -1)
         for _ in range(rng.randint(1, 4))
     ]
