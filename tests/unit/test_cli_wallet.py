@@ -387,6 +387,18 @@ def test_missing_key__is_told_to_the_bidder(venue: Venue, wallet: Wallet) -> Non
     assert "batch 1 has no key" in wallet.refused("order", "seal", order(BUY))
 
 
+def test_fresh_key__is_not_sealed_to_before_it_is_final(venue: Venue, wallet: Wallet) -> None:
+    start = venue.schedule.boundaries(1).start
+    venue.to_time(start - 10)
+    venue.advance(1, Phase.OPEN)
+    wallet.text("deposit", "cash", "1000")
+    assert "too fresh to be final; seal again in 20 s" in wallet.refused(
+        "order", "seal", order(BUY)
+    )
+    venue.to_time(start + 30)
+    wallet.text("order", "seal", order(BUY))
+
+
 def test_only_an_address__can_look_but_not_act(venue: Venue, wallet: Wallet) -> None:
     other = venue.trader(cash=5, lots=7)
     address = other.sender.address

@@ -19,7 +19,7 @@ from walras.cli.prepare import (
     prepare,
     require_open,
 )
-from walras.cli.session import Session, acting, with_session
+from walras.cli.session import Session, acting, final_key, with_session
 from walras.cli.status import status
 from walras.errors import ChainError, OrderError
 from walras.orders import Holdings
@@ -119,7 +119,7 @@ def require_covered(prepared: Prepared) -> None:
 def sealed(session: Session, view: MarketView, prepared: Prepared) -> bytes:
     """The ciphertext for the current batch's key, as checked against the contract."""
     number = batch_id(view.chain_id, to_canonical_address(view.address), view.current)
-    key = session.market.batch_key(view.current)
+    key = final_key(session, view)
     return seal(key, prepared.body, to_canonical_address(session.address), number)
 
 

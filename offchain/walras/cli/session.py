@@ -21,11 +21,20 @@ from walras.chain.sender import Sender
 from walras.chain.trader import Trader
 from walras.chain.views import AccountView, Asset, MarketView
 from walras.cli.settings import Settings
-from walras.errors import AccountError, ConfigError
+from walras.errors import AccountError, ChainError, ConfigError, NoContract
 from walras.orders import Holdings
+from walras.sealing import keccak256
 from walras.units import CashUnits, MarketUnits, ProductUnits
 
-__all__ = ["Session", "acting", "asset_units", "holdings", "market_units", "with_session"]
+__all__ = [
+    "Session",
+    "acting",
+    "asset_units",
+    "final_key",
+    "holdings",
+    "market_units",
+    "with_session",
+]
 
 _RETRY_SECONDS: Final = 3.0  # a person waits for the answer
 
@@ -157,6 +166,27 @@ def asset_units(view: MarketView, name: str) -> tuple[Asset, CashUnits | Product
         return view.cash, units.cash
     product = units.product(name)
     return view.products[product.id].asset, product
+
+
+def final_key(session: Session, view: MarketView) -> bytes:
+    """Public key of the current batch; ChainError unless it has been there since finality.
+
+    A key that a reorganisation could still replace might be one that nobody can open.
+    """
+    key = session.market.batch_key(view.current)
+    finality = view.terms.schedule.reveal_from - view.terms.schedule.lock_out
+    head = session.client.block("latest")
+    block = session.client.first_block_from(view.now - finality + 1, head) - 1
+    try:
+        (then,) = session.market.read_all([("keyHash", view.current)], max(block, 0))
+    except NoContract:
+        then = b""
+    if then != keccak256(key[1:]):
+        raise ChainError(
+            f"the key of batch {view.current} is too fresh to be final; "
+            f"seal again in {finality} s at most"
+        )
+    return key
 
 
 def holdings(account: AccountView) -> Holdings:
