@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
-DELAY: Final = 1.2  # seconds; longer than the clients of these tests wait
+DELAY: Final = 0.7  # seconds; longer than the clients of these tests wait
 
 FAULTS: Final = ("drop", "drop-answer", "delay", "500", "garbage", "429")
 
@@ -39,6 +39,8 @@ def bad_line(node_url: str, choose: Callable[[bytes], str]) -> Iterator[BadLine]
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = 1 << 16
 
         def do_POST(self) -> None:
             payload = self.rfile.read(int(self.headers["Content-Length"]))
@@ -66,6 +68,7 @@ def bad_line(node_url: str, choose: Callable[[bytes], str]) -> Iterator[BadLine]
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+                self.wfile.flush()
             except (BrokenPipeError, ConnectionResetError):
                 pass  # the client has given up on a delayed answer
 

@@ -47,9 +47,9 @@ def test_each_fault_of_the_line_is_survived(venue: Venue, tmp_path: Path, fault:
     open_batch_one(venue)
     lock_out(venue)
     with bad_line(venue.node.url, lambda _: "") as line:
-        client = connect(line.url, timeout=0.5, retry_for=5.0)
+        client = connect(line.url, timeout=0.5, retry_for=10.0)
         clearer = build(Market(client, venue.market.address), tmp_path, venue.keys)
-        line.choose = at_random(0.3, 1, (fault,))
+        line.choose = at_random(0.15, 1, (fault,))
         taken = clearer.daemon.once()
         assert line.done[fault] > 5
     assert taken[:2] == [Reveal(1), Settle(1)]
@@ -63,7 +63,7 @@ def test_a_lost_answer_to_a_transaction_does_not_send_it_twice(
     lock_out(venue)
     nonce = venue.operator.sender.nonce()
     with bad_line(venue.node.url, lambda _: "") as line:
-        client = connect(line.url, timeout=0.5, retry_for=5.0)
+        client = connect(line.url, timeout=0.5, retry_for=10.0)
         clearer = build(Market(client, venue.market.address), tmp_path, venue.keys)
         lost: list[bytes] = []
 
@@ -176,9 +176,11 @@ def test_anvils_own_reorganisation_is_followed(venue: Venue, tmp_path: Path) -> 
     venue.seal(venue.trader(), [buy(0, 20, 210)], 1)
     venue.node.mine(5)
     clearer.daemon.step()
-    venue.node.client.rpc("anvil_reorg", 3, [])
+    assert len(clearer.journal.seals(1)) == 1
+    venue.node.client.rpc("anvil_reorg", 6, [])  # takes the seal's block with it
     clearer.daemon.step()
     assert "reorganised" in clearer.log.events()
+    assert clearer.journal.seals(1) == ()
     cursor = clearer.journal.cursor()
     assert cursor is not None
     assert cursor.hash == venue.node.client.block("latest").hash
