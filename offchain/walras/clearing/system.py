@@ -25,7 +25,7 @@ from walras.clearing.limbs import Floats, Ints
 __all__ = ["maker_slopes", "newton_step"]
 
 _PRECISION = 320  # bits: condition 2^95 squared, and as much again to spare
-_CONDITION = 1e-9  # reciprocal condition number above which a float solution has digits enough
+_CONDITION = 1e-13  # reciprocal condition number above which a float solution still gains digits
 
 
 def maker_slopes(book: ExactBook, depth: Sequence[int]) -> Floats:
