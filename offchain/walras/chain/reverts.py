@@ -56,6 +56,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "`walras order check` says",
     "BatchFull": "the batch would hold {0} of {1} units; wait for the next batch or seal less",
     "Unfinished": "batch {0} is unfinished and these funds back it; try again after its end",
+    "NothingToSettle": "nobody is live in batch {0}; there is nothing to settle",
     "ProductsNotAscending": "product {0} is not above the one before; list each once, ascending",
     "UnknownProduct": "product {0} does not trade in this batch; leave it out",
     "PriceOutOfRange": "price {1} of product {0} is not below 2^138; solve again",
