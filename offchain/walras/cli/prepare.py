@@ -23,6 +23,7 @@ __all__ = ["Prepared", "asset_amounts", "deposits_for", "prepare", "read_order",
 _LARGEST_FILE: Final = 1 << 20
 # An order without a size may not spend what its own admission costs, should the base fee double.
 _FEE_RESERVE: Final = 2
+_NO_HOME: Final = (1 << 16) - 1  # no product, so nothing of an order is in the account's own word
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def prepare(
         order = parse_order(text)
         submission, auths = convert(order, market, held)
         body = encode(submission)
-        units = required_units(submission, home=home)
+        units = required_units(submission, home=_worst_home(home, submission, held))
         fee = session.market.admission_fee(units)
         if held is not None:  # unlimited sides have to leave the fee
             after = Holdings(held.cash - _FEE_RESERVE * fee, held.lots)
@@ -148,6 +149,13 @@ def deposits_for(market: MarketUnits, amounts: Cover) -> dict[str, Fraction]:
     for product, lots in amounts.lots.items():
         named[market.by_id(product).symbol] = market.by_id(product).least_deposit(lots)
     return named
+
+
+def _worst_home(home: int | None, submission: Submission, held: Holdings | None) -> int | None:
+    """The home to declare units for: a deposit that is still to come may bring any other one."""
+    need = cover(submission)
+    lacking = (held or Holdings(0, {})).lacks(need)
+    return _NO_HOME if home is None and held is not None and lacking.lots else home
 
 
 def _with_deposits(held: Holdings, deposits: Mapping[int, int], cash: int) -> Holdings:

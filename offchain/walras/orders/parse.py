@@ -25,6 +25,7 @@ from walras.units import parse_number, plain_text
 __all__ = ["parse_order"]
 
 _MAX_POINTS: Final = 64
+_LONGEST_NAME: Final = 64
 _LAST_SECOND: Final = (1 << 40) - 1
 _STANDING: Final = ("min_trade", "max_trade", "trade_duration", "standing")
 _COSTS: Final = ("cost", "costs", "group", "groups", "cost_id")
@@ -64,7 +65,7 @@ def _auth(value: object, position: int) -> HumanAuth:
     fields = _mapping(value, where)
     _check_fields(fields, where, required=("portfolio", "data"), optional=("auth_id",))
     name = fields.get("auth_id", str(position))
-    if not isinstance(name, str) or not 0 < len(name) <= 64 or not name.isprintable():
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
         raise OrderError(f"{where}: auth_id must be 1 to 64 printable characters")
     data = _mapping(fields["data"], f"{where}: data")
     _check_fields(data, f"{where}: data", required=("demand",), optional=())
@@ -78,6 +79,9 @@ def _portfolio(value: object, where: str) -> tuple[tuple[str, Fraction], ...]:
         raise OrderError(f"{where}: the portfolio is empty; name at least one product")
     if len(fields) > MAX_LEGS:
         raise OrderError(f"{where}: {len(fields)} products; a portfolio has at most {MAX_LEGS}")
+    for name in fields:
+        if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+            raise OrderError(f"{where}: {name[:20]!r} is no name of a product")
     weights = tuple(
         (name, parse_number(w, f"{where}: weight of {name}")) for name, w in fields.items()
     )
