@@ -144,11 +144,11 @@ def place(bench: Bench, batch: int, owner: str, bid: Bid) -> bytes:
     ct = ciphertext(bench, batch, owner, bid)
     submission = Submission(bid.auths, bid.valid_until)
     units = bid.units
+    if bid.home is not None:
+        bench.deposit(owner, bid.home, bench.units[bid.home])
     if units is None:
         home = bench.account(owner)["home_product"] or None
         units = 100 if bid.body is not None else required_units(submission, home=home and home - 1)
-    if bid.home is not None:
-        bench.deposit(owner, bid.home, bench.units[bid.home])
     needed = cover(submission)
     fee = sum(bench.look("admissionFee", units))
     cash = ceil_div(needed.cash + fee, X40) + bid.spare - bid.short

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from time import monotonic, sleep
 from typing import Any, Final
 
 from eth_abi.abi import decode
@@ -27,6 +28,7 @@ from walras.errors import Reverted
 
 GENESIS_TIME: Final = 1_999_990_000
 GAS_LIMIT: Final = 16_777_216  # EIP-7825: no transaction above it is valid
+RECEIPT_SECONDS: Final = 30
 
 
 class RpcError(Exception):
@@ -134,7 +136,7 @@ class Chain:
         request["gasPrice"] = hex(price)
         if to is not None:
             request["to"] = to
-        raw = self.rpc("eth_sendTransactionSync", request)
+        raw = self._receipt(self.rpc("eth_sendTransaction", request))
         if base_fee is not None:
             self.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
         assert int(raw["blockTimestamp"]) == self.now
@@ -143,6 +145,15 @@ class Chain:
             self.call(to, data, sender, base_fee=base_fee, block=before, gas=gas)
             raise Reverted("out of gas", (int(raw["gasUsed"], 16),))
         return Receipt(int(raw["gasUsed"], 16), raw["contractAddress"], _events(raw["logs"]))
+
+    def _receipt(self, transaction: str) -> Any:
+        """Wait for inclusion: eth_sendTransactionSync now and then misses what is mined at once."""
+        end = monotonic() + RECEIPT_SECONDS
+        while (raw := self.rpc("eth_getTransactionReceipt", transaction)) is None:
+            if monotonic() > end:
+                raise RpcError(f"{transaction} is not mined")
+            sleep(0.0005)
+        return raw
 
     def deploy(self, name: str, *args: object, sender: str, **libraries: str) -> str:
         """Create a compiled contract; its libraries by name where they exist already."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from math import isqrt
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +15,7 @@ from tests.contract.support import (
     address,
     list_product,
     new_token,
+    storage_slot,
 )
 from walras.batch import CASH, house_log2
 from walras.numbers import X24, X40, X44
@@ -27,7 +26,6 @@ pytestmark = pytest.mark.chain
 
 ALICE, BOB = address("alice"), address("bob")
 COUNT = len(PRODUCTS)
-BUILT = Path(__file__).parents[2] / "build" / "contracts"
 
 
 # ------------------------------------------------------------------------------------ listing
@@ -232,13 +230,6 @@ def product_slot(bench: Bench, k: int) -> str:
     """Storage key of a product's word."""
     place = int(storage_slot("_products"), 16)
     return "0x" + keccak256(k.to_bytes(32) + place.to_bytes(32)).hex()
-
-
-def storage_slot(label: str) -> str:
-    """Where the compiler put a variable of the market."""
-    layout = json.loads((BUILT / "Walras.json").read_text())["storageLayout"]["storage"]
-    (found,) = [entry for entry in layout if entry["label"] == label]
-    return hex(int(found["slot"]))
 
 
 @pytest.mark.parametrize(
