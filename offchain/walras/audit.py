@@ -21,7 +21,7 @@ from walras.numbers import X40, X44, X84
 from walras.settlement import apply, outcome_hash
 from walras.submission import VoidReason
 
-__all__ = ["AuditReport", "Check", "Posted", "audit", "surplus_of"]
+__all__ = ["AuditReport", "Check", "Posted", "SecondOpinion", "audit", "surplus_of"]
 
 SecondOpinion = Callable[[BatchState, Sequence[Opened]], Mapping[int, int]]
 

@@ -399,6 +399,27 @@ def test_fresh_key__is_not_sealed_to_before_it_is_final(venue: Venue, wallet: Wa
     wallet.text("order", "seal", order(BUY))
 
 
+def test_check__without_an_account__says_what_an_order_needs(
+    venue: Venue, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue.advance(1, Phase.OPEN)
+    monkeypatch.setenv("WALRAS_DATA_DIR", "elsewhere")
+    checked = wallet.json("order", "check", order(BUY))
+    assert checked["escrow"] == {"USD": "420"}
+    assert (checked["covered"], checked["missing"]) == (None, None)
+    assert "?" in wallet.text("order", "check", "order.json")
+    assert "walras account new NAME" in wallet.refused("order", "seal", "order.json")
+    unlimited = order({"portfolio": {"APPL": 1}, "data": {"demand": {"max_rate": 0, "price": 9}}})
+    assert "choose an account with --account" in wallet.refused("order", "check", unlimited)
+
+
+def test_several_accounts__have_to_be_told_apart(venue: Venue, wallet: Wallet) -> None:
+    wallet.text("account", "new", "bob", "--light")
+    assert wallet.refused("balance") == "which account? Give --account with one of alice, bob"
+    assert wallet.json("--account", "alice", "balance")["account"] == wallet.address
+    assert wallet.json("balance", "--account", "alice")["account"] == wallet.address
+
+
 def test_only_an_address__can_look_but_not_act(venue: Venue, wallet: Wallet) -> None:
     other = venue.trader(cash=5, lots=7)
     address = other.sender.address

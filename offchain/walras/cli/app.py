@@ -16,7 +16,7 @@ from walras import __version__
 from walras.cli.settings import DEFAULT_RPC, Settings, config_file, read_config
 from walras.errors import WalrasError
 
-__all__ = ["cli", "main"]
+__all__ = ["LazyGroup", "cli", "main", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _load_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> 
     envvar="WALRAS_CONFIG",
     show_envvar=True,
     callback=_load_config,
-    help="TOML file with any of the options below [default: ./walras.toml].",
+    help="TOML file with any of these options [default: ./walras.toml or the data's config.toml].",
 )
 @click.option(
     "--rpc",

@@ -28,7 +28,7 @@ from walras.schedule import Phase
 from walras.sealing import batch_id, seal
 from walras.units import MarketUnits, exact_text, floor_text, plain_text
 
-__all__ = ["order", "require_covered", "sealed_facts", "show_sealed"]
+__all__ = ["order", "require_covered", "sealed", "sealed_facts", "show_sealed"]
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -209,6 +209,7 @@ def _show_escrow(prepared: Prepared) -> None:
 def _check_data(prepared: Prepared, summaries: list[Summary]) -> dict[str, Any]:
     escrow = asset_amounts(prepared.market, prepared.need)
     missing = deposits_for(prepared.market, prepared.missing)
+    known = prepared.held is not None
     return {
         "auths": [
             {
@@ -229,10 +230,8 @@ def _check_data(prepared: Prepared, summaries: list[Summary]) -> dict[str, Any]:
             for summary, converted in zip(summaries, prepared.auths, strict=True)
         ],
         "escrow": {name: plain_text(amount) for name, amount in escrow.items()},
-        "missing": None
-        if prepared.held is None
-        else {name: plain_text(amount) for name, amount in missing.items()},
-        "covered": None if prepared.held is None else prepared.covered,
+        "missing": {k: plain_text(v) for k, v in missing.items()} if known else None,
+        "covered": prepared.covered if known else None,
         "units": prepared.units,
         "bytes": prepared.ciphertext_length,
         "fee": plain_text(prepared.market.cash.cash(prepared.fee)),

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from walras.errors import ConfigError
 
-__all__ = ["CONFIG_NAMES", "Settings", "config_file", "read_config"]
+__all__ = ["CONFIG_NAMES", "DEFAULT_RPC", "Settings", "config_file", "read_config"]
 
 DEFAULT_RPC: Final = "http://127.0.0.1:8545"
 CONFIG_NAMES: Final = ("rpc", "market", "chain_id", "account", "data_dir", "password_file")

@@ -13,7 +13,7 @@ from walras.orders.convert import Converted
 from walras.orders.model import Constant, Point
 from walras.units import MarketUnits, exact_text
 
-__all__ = ["Reading", "Summary", "summarise"]
+__all__ = ["Reading", "Summary", "portfolio_text", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
