@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -28,7 +28,8 @@ from walras.errors import Reverted
 
 GENESIS_TIME: Final = 1_999_990_000
 GAS_LIMIT: Final = 16_777_216  # EIP-7825: no transaction above it is valid
-RECEIPT_SECONDS: Final = 30
+RECEIPT_SECONDS: Final = 30.0
+RESEND_SECONDS: Final = 0.5
 
 
 class RpcError(Exception):
@@ -136,7 +137,7 @@ class Chain:
         request["gasPrice"] = hex(price)
         if to is not None:
             request["to"] = to
-        raw = self._receipt(self.rpc("eth_sendTransaction", request))
+        raw = self._receipt(request)
         if base_fee is not None:
             self.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
         assert int(raw["blockTimestamp"]) == self.now
@@ -146,14 +147,18 @@ class Chain:
             raise Reverted("out of gas", (int(raw["gasUsed"], 16),))
         return Receipt(int(raw["gasUsed"], 16), raw["contractAddress"], _events(raw["logs"]))
 
-    def _receipt(self, transaction: str) -> Any:
-        """Wait for inclusion: eth_sendTransactionSync now and then misses what is mined at once."""
+    def _receipt(self, request: Mapping[str, str]) -> Any:
+        """Send and wait for inclusion. After a revert Anvil at times forgets what it is sent."""
         end = monotonic() + RECEIPT_SECONDS
-        while (raw := self.rpc("eth_getTransactionReceipt", transaction)) is None:
-            if monotonic() > end:
-                raise RpcError(f"{transaction} is not mined")
-            sleep(0.0005)
-        return raw
+        while monotonic() < end:
+            transaction = self.rpc("eth_sendTransaction", request)
+            again = monotonic() + RESEND_SECONDS
+            while monotonic() < again or self.rpc("eth_getTransactionByHash", transaction):
+                raw = self.rpc("eth_getTransactionReceipt", transaction)
+                if raw is not None:
+                    return raw
+                sleep(0.0005)
+        raise RpcError(f"{request} is not mined")
 
     def deploy(self, name: str, *args: object, sender: str, **libraries: str) -> str:
         """Create a compiled contract; its libraries by name where they exist already."""
