@@ -165,7 +165,7 @@ class _Problem:
             maker = cp.Variable(len(reach))
             objective += 0.5 * cp.sum_squares(maker)
             supply = cp.multiply(reach, maker)
-        clearing = self._rows @ steps == supply
+        clearing = self._rows @ steps - supply == 0
         problem = cp.Problem(cp.Minimize(objective + self._linear @ steps), [clearing])
         try:
             with warnings.catch_warnings():
@@ -184,8 +184,8 @@ class _Problem:
         rates = solution[:count] * self._unit[:count]
         fills = _by_row(self._orders.owner, rates, self._book.orders)
         products = self._book.products
-        deviations = -duals[:products] * _SPREAD * self._level
-        return fills, deviations, duals[products:] * self._typical * _SPREAD
+        deviations = duals[:products] * _SPREAD * self._level
+        return fills, deviations, -duals[products:] * self._typical * _SPREAD
 
 
 def _by_row(row: Ints, values: Floats, rows: int) -> Floats:

@@ -27,7 +27,7 @@ from walras.errors import ClearingError, OrderError
 
 __all__ = ["Auction", "parse", "report"]
 
-_MAKER = 1e-12  # of a product's capacity per 100 % of its reference price
+_MAKER = 1e-6  # of a product's capacity per 100 % of its reference price
 _AMPLE = 4.0  # an unlimited rate, over what all limited curves could trade
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9  # of surplus and of money on offer: the gap a report may have
 
@@ -187,7 +187,7 @@ class _Builder:
             curve_rate=_column(orders, 0, float),
             curve_price=_column(orders, 1, float),
             reference_price=reference,
-            maker=_MAKER * np.maximum(self._capacity(legs, orders), 1.0) / level,
+            maker=_MAKER * self._capacity(legs, limits) / level,
             **groups,
         )
         rows = {name: row for row, name in enumerate(self._traded)}
@@ -211,12 +211,14 @@ class _Builder:
                 total += gross * max(rates, default=0.0)
         return _AMPLE * max(total, 1.0)
 
-    def _capacity(self, legs: Sequence[Any], orders: Sequence[_Curve]) -> Any:
+    def _capacity(self, legs: Sequence[Any], limits: Mapping[int, float]) -> Any:
+        """Lots that the orders with limits could trade, buys and sells added."""
         capacity = np.zeros(len(self._products))
-        for row, curve in zip(legs, orders, strict=True):
-            for product, weight in row:
+        for row, name in enumerate(self._traded):
+            curve = self._order_curve(name)
+            for product, weight in legs[row] if row not in limits else []:
                 capacity[product] += abs(weight) * (curve[-1][0] - curve[0][0])
-        return capacity
+        return np.maximum(capacity, 1.0)
 
     def _reference_prices(self) -> Any:
         """Given ones; else the middle of the prices that single-product portfolios name; else 1."""
