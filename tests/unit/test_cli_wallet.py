@@ -342,6 +342,11 @@ def test_wrong_password__changes_nothing(
     assert wallet.json("balance")["market"]["USD"] == "0"
 
 
+def test_account_without_gas__is_told_before_anything_is_sent(venue: Venue, wallet: Wallet) -> None:
+    venue.node.set_balance(wallet.address, 0)
+    assert "nothing to pay gas with on chain 31337" in wallet.refused("deposit", "cash", "1")
+
+
 def test_contract_that_is_no_market(venue: Venue, wallet: Wallet) -> None:
     token = venue.market.token(CASH)
     assert "is no market" in wallet.refused("--market", token, "market", "show")

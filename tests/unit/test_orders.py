@@ -346,15 +346,15 @@ def test_summary__says_both_sides_and_what_is_read() -> None:
     guard = CASH.cash(max(tau(converted.auth, MARKET.ticks()), 25 * 200)) * converted.units
     assert [r.read - r.asked for r in summary.readings][1:] == [0, -guard]
     sells, buys, today = summary.words
-    assert sells.startswith("Sells up to 4 per batch: nothing until the price is 10 USD or more")
-    assert buys.startswith("Buys up to 8 per batch: nothing until the price is 10 USD or less")
+    assert sells.startswith("Sells up to 4 per batch (−2 A + 3 B): nothing until the price is 10")
+    assert buys.startswith("Buys up to 8 per batch (4 A − 6 B): nothing until the price is 10")
     assert today == "At today's reference price of 14.925 USD it would sell 4."
 
 
 def test_summary__of_a_short_product__speaks_the_traders_language() -> None:
     summary = summarise(one({"A": -1}, points((0, -5), (20, -15))), MARKET)
     assert summary.words[0] == (
-        "Buys up to 20 per batch: nothing until the price is -5 USD or less, "
+        "Buys up to 20 per batch (−20 A): nothing until the price is -5 USD or less, "
         "everything at -15 USD or less."
     )
     assert len(summary.words) == 1

@@ -24,7 +24,7 @@ from walras.schedule import Phase
 from walras.submission import VoidReason
 from walras.units import MarketUnits, exact_text, plain_text
 
-__all__ = ["audit_command", "collect"]
+__all__ = ["audit_command", "collect", "without_later_moves"]
 
 _ENGINES: Final = ("clarabel", "osqp", "none")
 
@@ -71,12 +71,12 @@ def collect(market: Market, settled: Settled) -> tuple[BatchState, dict[bytes, b
         freedom=settled.freedom,
         voids={to_canonical_address(e.account): e.reason for e in market.void_events(batch)},
         outcome=outcome,
-        after=_without_later_moves(market, after, settled),
+        after=without_later_moves(market, after, settled),
     )
     return state, ciphertexts, posted
 
 
-def _without_later_moves(market: Market, after: BatchState, settled: Settled) -> BatchState:
+def without_later_moves(market: Market, after: BatchState, settled: Settled) -> BatchState:
     """Take deposits and withdrawals that follow the settlement in its own block out again."""
     block = settled.block_number
     accounts = {account.address: account for account in after.accounts}

@@ -263,7 +263,7 @@ def _deposit_and_seal(
     receipt = session.trader().deposit_and_seal(
         {a.asset.id: a.base for a in wanted}, view.current, prepared.units, ciphertext
     )
-    data = sealed_facts(view, prepared, prepared.units, receipt)
+    data = sealed_facts(account.address, view, prepared, prepared.units, receipt)
     data["deposited"] = {a.asset.symbol: plain_text(a.tokens) for a in wanted}
 
     def show() -> None:

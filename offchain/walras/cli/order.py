@@ -74,7 +74,7 @@ def seal_(session: Session, file: Path, units: int | None, force: bool, as_json:
     declared = max(units or 0, prepared.units)
     ciphertext = sealed(session, view, prepared)
     receipt = session.trader().seal(view.current, declared, ciphertext)
-    data = sealed_facts(view, prepared, declared, receipt)
+    data = sealed_facts(session.address, view, prepared, declared, receipt)
     emit(as_json, data, lambda: show_sealed(view, data, prepared.market.cash.symbol))
 
 
@@ -124,10 +124,11 @@ def sealed(session: Session, view: MarketView, prepared: Prepared) -> bytes:
 
 
 def sealed_facts(
-    view: MarketView, prepared: Prepared, units: int, receipt: Receipt
+    account: str, view: MarketView, prepared: Prepared, units: int, receipt: Receipt
 ) -> dict[str, Any]:
     """What a seal did, for JSON."""
     return {
+        "account": account,
         "batch": view.current,
         "units": units,
         "bytes": prepared.ciphertext_length,

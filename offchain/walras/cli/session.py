@@ -95,8 +95,13 @@ class Session:
 
     def trader(self) -> Trader:
         """The market bound to the unlocked account."""
-        market = self.market
-        return market.bind(Sender(self.client, self.signer()))
+        market, signer = self.market, self.signer()
+        if int(self.client.rpc("eth_getBalance", signer.address, "latest"), 16) == 0:
+            raise AccountError(
+                f"{signer.address} has nothing to pay gas with on chain {self.client.chain_id}; "
+                "send it some of the chain's own currency"
+            )
+        return market.bind(Sender(self.client, signer))
 
     def password(self, name: str, *, confirm: bool = False) -> str:
         """From --password-file, WALRAS_PASSWORD, or asked for on a terminal."""

@@ -43,7 +43,7 @@ def summarise(
     curve = _curve(converted, market)
     readings = tuple(_reading(p, curve) for p in _asked(converted, curve))
     marks = [Mark(r.rate, r.asked, r.asked == r.read) for r in readings]
-    words = [*_sides(curve, market.cash.symbol)]
+    words = _sides(curve, converted.human.weights, market.cash.symbol)
     if references is not None:
         words.append(_at_reference(converted, market, references))
     return Summary(
@@ -97,7 +97,9 @@ def _reading(point: Point, curve: Sequence[tuple[Fraction, Fraction]]) -> Readin
     return Reading(point.rate, point.price, min(max(point.price, low), high))
 
 
-def _sides(curve: Sequence[tuple[Fraction, Fraction]], cash: str) -> list[str]:
+def _sides(
+    curve: Sequence[tuple[Fraction, Fraction]], weights: Sequence[tuple[str, Fraction]], cash: str
+) -> list[str]:
     """One sentence per side, from the curve as the contract reads it."""
     words = []
     for verb, rate, word, points in (
@@ -107,9 +109,11 @@ def _sides(curve: Sequence[tuple[Fraction, Fraction]], cash: str) -> list[str]:
         if not rate:
             continue
         first, last = (exact_text(p, places=6) for p in (_limit(curve, verb), points[-1]))
+        sign = 1 if verb == "Buys" else -1
+        tokens = portfolio_text([(name, weight * rate * sign) for name, weight in weights])
         words.append(
-            f"{verb} up to {exact_text(rate)} per batch: nothing until the price is {first} {cash} "
-            f"or {word}, everything at {last} {cash} or {word}."
+            f"{verb} up to {exact_text(rate)} per batch ({tokens}): nothing until the price is "
+            f"{first} {cash} or {word}, everything at {last} {cash} or {word}."
         )
     return words
 
