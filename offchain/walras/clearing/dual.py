@@ -3,159 +3,161 @@
     phi(q) = sum_i max_x [V_i(x) - (w_i·q) x] + sum_k maker_k q_k² / 2 ,     q = p - reference.
 
 Its gradient is excess supply, -W'x(q) + maker q, so its minimiser is the clearing price; its curvature
-is W' diag(slopes) W + diag(maker). `Dual` prepares a book once, `Orders` is the part of it a pass visits.
+is W' diag(slope) W + diag(maker). `Market` measures a book; `Dual` stands at a point of the function.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.linalg import blas
 
 from walras.clearing import kernels
 from walras.clearing.book import Book, Floats, Ints
+from walras.clearing.groups import Groups, bound
+from walras.clearing.orders import Legs, Orders, Part
 
-__all__ = ["Dual", "Orders"]
-
-
-@dataclass(slots=True)
-class Orders:
-    """Orders in CSR form with the working arrays of the last pass; `index` are their rows in the book."""
-
-    leg_ptr: Ints
-    leg_product: Ints
-    leg_weight: Floats
-    curve_ptr: Ints
-    rate: Floats
-    price: Floats
-    span: Floats  # price slope that spreads one `gross` over the whole curve
-    flat: Ints
-    centre: Floats
-    index: Ints | None = None
-    soft: Floats = field(init=False)
-    level: Floats = field(init=False)
-    fill: Floats = field(init=False)
-    slope: Floats = field(init=False)
-    move: Floats = field(init=False)
-    counted: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        size = len(self.centre)
-        self.soft = np.zeros(size)
-        self.level = np.zeros(size)
-        self.fill = np.zeros(size)
-        self.slope = np.zeros(size)
-        self.move = np.zeros(size)
-        self.counted = np.zeros(size)
-
-    @property
-    def low(self) -> Floats:
-        """Smallest rate of every order."""
-        return self.rate[self.curve_ptr[:-1]]
-
-    @property
-    def high(self) -> Floats:
-        """Largest rate of every order."""
-        return self.rate[self.curve_ptr[1:] - 1]
-
-    def soften(self, eta: float, *, flat_only: bool) -> None:
-        """Give curves the proximal slope `eta * span`: all of them, or those with a flat step."""
-        np.multiply(self.span, eta, out=self.soft)
-        if flat_only:
-            self.soft *= self.flat
-
-    def sweep(self, q: Floats, gradient: Floats) -> None:
-        """Demand at prices q; subtracts W'fill from `gradient`."""
-        kernels.sweep(
-            self.leg_ptr,
-            self.leg_product,
-            self.leg_weight,
-            self.curve_ptr,
-            self.rate,
-            self.price,
-            self.soft,
-            self.centre,
-            q,
-            self.level,
-            self.fill,
-            self.slope,
-            gradient,
-        )
-
-    def aim(self, direction: Floats) -> None:
-        """Prepare `along` for a search from the last sweep in `direction`."""
-        kernels.gather(self.leg_ptr, self.leg_product, self.leg_weight, direction, self.move)
-
-    def along(self, level: Floats, step: float) -> tuple[float, float]:
-        """First and second derivative of the dual after `step` from `level`."""
-        return kernels.along(
-            self.curve_ptr,
-            self.rate,
-            self.price,
-            self.soft,
-            self.centre,
-            level,
-            self.move,
-            step,
-        )
-
-    def add_curvature(self, hessian: Floats) -> int:
-        """Bring `hessian` up to date with the last sweep; returns how many orders changed piece."""
-        return kernels.add_curvature(
-            self.leg_ptr, self.leg_product, self.leg_weight, self.slope, self.counted, hessian
-        )
+__all__ = ["Dual", "Market"]
 
 
 class Dual:
-    """A book shifted to deviations from its reference prices and measured.
+    """The dual function at q: `gradient` (K,) and `hessian` (K, K) are those of all parts, maker apart.
+
+    maker (K,) may be stronger than the book's while a search homes in on it.
+    """
+
+    def __init__(self, parts: Sequence[Part], maker: Floats) -> None:
+        size = len(maker)
+        self.parts = parts
+        self.maker = maker
+        self.q = np.zeros(size)
+        self.hessian = np.zeros((size, size))
+        self._gradient = np.zeros(size)
+        self._direction = np.zeros(size)
+        self._bend = np.zeros(size)
+
+    @property
+    def gradient(self) -> Floats:
+        """Excess supply at q, in lots."""
+        return self._gradient + self.maker * self.q
+
+    def refresh(self, *, curvature: bool = True) -> None:
+        """Compute all anew at q, free of the rounding that increments collect; see `Part.refresh`."""
+        self._gradient[:] = 0.0
+        if curvature:
+            self.hessian[:] = 0.0
+        for part in self.parts:
+            part.refresh(self.q, self._gradient, self.hessian, curvature=curvature)
+
+    def soften(self, eta: float, *, flat_only: bool) -> None:
+        """Tilt all curves by `eta`, or only those with a flat step; follow by `refresh` or `settle`."""
+        for part in self.parts:
+            part.soften(eta, flat_only=flat_only)
+
+    def recentre(self) -> float:
+        """Move proximal centres to the fills; returns the cash they were worth. Follow likewise."""
+        return sum(part.recentre() for part in self.parts)
+
+    def settle(self) -> None:
+        """Follow a change of softness or centres while only flat orders are soft."""
+        for part in self.parts:
+            part.settle(self._gradient, self.hessian)
+
+    def fills(self) -> Floats:
+        """(N,) demanded rates, in the order of the book."""
+        return self._gather([part.fills() for part in self.parts])
+
+    def nudged(self, fills: Floats, direction: Floats) -> Floats:
+        """(N,) `fills` moved to first order as if prices had moved by `direction`."""
+        return self._gather([part.nudged(fills[part.index], direction) for part in self.parts])
+
+    def aim(self, direction: Floats, step: float) -> tuple[float, float]:
+        """Derivative along `direction`, and its slope, after `step`."""
+        self._direction = direction
+        self._bend = blas.dsymv(1.0, self.hessian.T, direction, lower=0)
+        self._first = float(self.gradient @ direction)
+        self._second = float((self._bend + self.maker * direction) @ direction)
+        return self._total(step, [part.aim(direction, step) for part in self.parts])
+
+    def along(self, step: float) -> tuple[float, float]:
+        """Derivative along the direction last aimed at, and its slope, after `step`."""
+        return self._total(step, [part.along(step) for part in self.parts])
+
+    def commit(self, step: float) -> int:
+        """Move there; returns how many orders changed slope."""
+        self.q += step * self._direction
+        self._gradient += step * self._bend
+        return sum(part.commit(step, self._gradient, self.hessian) for part in self.parts)
+
+    def _gather(self, shares: list[Floats]) -> Floats:
+        if len(shares) == 1:
+            return shares[0]
+        whole = np.empty(sum(len(share) for share in shares))
+        for part, share in zip(self.parts, shares, strict=True):
+            whole[part.index] = share
+        return whole
+
+    def _total(self, step: float, shares: list[tuple[float, float]]) -> tuple[float, float]:
+        first = self._first + step * self._second + sum(share[0] for share in shares)
+        return first, self._second + sum(share[1] for share in shares)
+
+
+class Market:
+    """A book in deviations from its reference prices, and its measures.
 
     scale (K,): price level of each product; depth (K,): lots per unit of price if every order spread
-    over 1 % of its value; capacity (K,): lots on offer; money: a quarter of all capacity in cash.
+    over 1 % of its value; capacity (K,): lots on offer; money: a quarter of all capacity, in cash.
     """
 
     def __init__(self, book: Book) -> None:
         self.book = book
-        count = book.orders
         self.scale = _price_scale(book)
-        price = np.empty_like(book.curve_price)
-        gross = np.empty(count)
-        flat = np.empty(count, np.int64)
+        self.legs = _ascending(book)
+        self.price = np.empty_like(book.curve_price)
+        self.gross = np.empty(book.orders)
+        self.flat = np.empty(book.orders, np.int64)
         self.capacity = np.zeros(book.products)
         depth = np.zeros(book.products)
-        legs = _ascending(book)
         kernels.survey(
-            *legs,
+            *self.legs,
             book.curve_ptr,
             book.curve_rate,
             book.curve_price,
             book.reference_price,
             self.scale,
-            price,
-            gross,
-            flat,
+            self.price,
+            self.gross,
+            self.flat,
             self.capacity,
             depth,
         )
         self.maker = np.zeros(book.products) if book.maker is None else book.maker
         self.money = max(0.25 * float(self.capacity @ self.scale), 1e-300)
-        typical = np.max(depth * self.scale**2, initial=1e-300)
-        self.depth = 100 * np.maximum(depth, 1e-12 * typical / self.scale**2)
-        low = book.curve_rate[book.curve_ptr[:-1]]
-        high = book.curve_rate[book.curve_ptr[1:] - 1]
-        self.gross = gross
-        span = gross / np.maximum(high - low, 1e-300)
-        self.orders = Orders(
-            *legs, book.curve_ptr, book.curve_rate, price, span, flat, 0.5 * (low + high)
-        )
-        self.any_flat = bool(flat.any())
+        worth = np.max(depth * self.scale**2, initial=1e-300)
+        self.depth = 100 * np.maximum(depth, 1e-12 * worth / self.scale**2)
+
+    def parts(self) -> list[Part]:
+        """The book as parts of the dual: independent orders, and those bound by groups."""
+        book = self.book
+        reach = book.curve_rate[book.curve_ptr[1:] - 1] - book.curve_rate[book.curve_ptr[:-1]]
+        span = self.gross / np.maximum(reach, 1e-300)
+        curves = (book.curve_ptr, book.curve_rate, self.price)
+        everyone = np.arange(book.orders)
+        orders = Orders(self.legs, curves, span, self.flat, self.scale, everyone)
+        if not book.groups:
+            return [orders]
+        members = bound(book)
+        free = np.setdiff1d(everyone, members, assume_unique=True)
+        return [orders.subset(free), Groups(book, orders.subset(members))]
 
 
-def _ascending(book: Book) -> tuple[Ints, Ints, Floats]:
+def _ascending(book: Book) -> Legs:
     """Legs with the products of every order ascending, as the triangular kernels expect them."""
+    product = book.leg_product.astype(np.int32)
+    if kernels.ascending(book.leg_ptr, product):
+        return book.leg_ptr, product, book.leg_weight
     row = np.repeat(np.arange(book.orders), np.diff(book.leg_ptr))
-    key = row * max(book.products, 1) + book.leg_product
-    if np.all(np.diff(key) > 0):
-        return book.leg_ptr, book.leg_product, book.leg_weight
-    order = np.argsort(key, kind="stable")
-    return book.leg_ptr, book.leg_product[order], book.leg_weight[order]
+    order = np.lexsort((product, row))
+    return book.leg_ptr, product[order], book.leg_weight[order]
 
 
 def _price_scale(book: Book) -> Floats:
@@ -163,11 +165,11 @@ def _price_scale(book: Book) -> Floats:
     scale = np.abs(book.reference_price)
     if np.all(scale > 0):
         return scale
+    count = np.diff(book.leg_ptr)
+    owner = np.flatnonzero(count)
     quote = np.zeros(book.products)
-    starts = book.leg_ptr[:-1][np.diff(book.leg_ptr) > 0]
-    if len(starts):
-        weight = np.add.reduceat(np.abs(book.leg_weight), starts)
-        owner = np.flatnonzero(np.diff(book.leg_ptr) > 0)
+    if len(owner):
+        weight = np.add.reduceat(np.abs(book.leg_weight), book.leg_ptr[owner])
         worth = np.abs(book.curve_price[book.curve_ptr[owner]]) / np.maximum(weight, 1e-300)
-        np.maximum.at(quote, book.leg_product, np.repeat(worth, np.diff(book.leg_ptr)[owner]))
+        np.maximum.at(quote, book.leg_product, np.repeat(worth, count[owner]))
     return np.where(scale > 0, scale, np.where(quote > 0, quote, 1.0))

@@ -1,8 +1,9 @@
 """`clear`: from a book to its clearing prices.
 
-Cold, the curves are first softened (homotopy) so that Newton sees a smooth problem, then hardened while
-the proximal centres follow the fills. Sloped books end with exact Newton, which terminates finitely; flat
-steps keep a proximal slope whose centre is moved to the fill until it no longer matters.
+Thick books start softened, so that Newton sees a smooth problem, and harden in a few stages (homotopy in
+the curves). Thin ones start with a strong market maker that then vanishes (homotopy in the maker). Sloped
+books end with exact Newton, which terminates finitely; flat steps keep a small proximal slope, whose
+centre follows the fill until it no longer matters.
 """
 
 import time
@@ -11,15 +12,17 @@ import numpy as np
 
 from walras.clearing import kernels
 from walras.clearing.book import Book, Floats
-from walras.clearing.dual import Dual
+from walras.clearing.dual import Dual, Market
+from walras.clearing.groups import Groups
 from walras.clearing.newton import Newton
-from walras.clearing.screening import View
 from walras.clearing.solution import Clearing
 
 __all__ = ["clear"]
 
-FAC=0.1
-_HOMOTOPY = (1e-2, 2e-3, 5e-4, 1e-4)
+_THICK = 150  # orders per product from which prices move little and curves overlap
+_HARDENING = (1e-2, 1e-3, 2e-4)  # softness of the curves, stage by stage
+_THIN_HARDENING = (1e-2, 2e-3, 5e-4, 1e-4)
+_SOFTEST, _HARDEST = 5e-5, 1e-6  # softness of flat steps at the start and the end of sharpening
 
 
 def clear(book: Book, *, warm: Clearing | Floats | None = None, tolerance: float = 1e-10) -> Clearing:
@@ -29,99 +32,141 @@ def clear(book: Book, *, warm: Clearing | Floats | None = None, tolerance: float
     tolerance: what `Clearing.certificate` should reach; read `Clearing.certified`.
     """
     begun = time.perf_counter()
-    solve = _Solve(book)
+    search = _Search(book, tolerance)
     if warm is not None:
         start = warm.prices if isinstance(warm, Clearing) else np.asarray(warm, float)
-        solve.q[:] = start - book.reference_price
-    else:
-        if solve.dual.any_flat or not solve.dual.maker.all(): solve.homotopy()
-    solve.finish()
-    prices = book.reference_price + solve.q
-    solve.q = prices - book.reference_price
-    return Clearing(
-        book=book,
-        prices=prices,
-        fills=solve.fills(),
-        group_prices=np.zeros(book.groups),
-        iterations=solve.newton.steps,
-        timings={"total": time.perf_counter() - begun},
-        tolerance=tolerance,
-    )
+        search.dual.q[:] = start - book.reference_price
+    clearing = search.run(warm=warm is not None)
+    clearing.timings["total"] = time.perf_counter() - begun
+    return clearing
 
 
-class _Solve:
-    def __init__(self, book: Book) -> None:
+class _Search:
+    def __init__(self, book: Book, tolerance: float) -> None:
         self.book = book
-        self.dual = Dual(book)
-        thin = book.orders < 150 * book.products
-        self.thin = thin
-        self.newton = Newton(self.dual, local=1.0 if self.dual.any_flat and not thin else 0.1)
-        self.q = np.zeros(book.products)
-        self.hessian = np.zeros((book.products, book.products))
-        self.view = View(self.dual, self.dual.orders, self.hessian)
-        self.trace: list[tuple[object, ...]] = []
+        self.tolerance = tolerance
+        self.timings: dict[str, float] = {}
+        self._clock = time.perf_counter()
+        self.market = Market(book)
+        self.parts = self.market.parts()
+        self.dual = Dual(self.parts, self.market.maker)
+        self.thick = book.orders >= _THICK * book.products
+        self.any_flat = bool(self.market.flat.any()) or book.groups > 0
+        self.newton = Newton(self.market, local=1.0 if self.any_flat and self.thick else 0.1)
+        self._lap("setup")
 
-    def stage(self, name: str, tolerance: float, limit: int) -> None:
-        """One Newton search with the present softness."""
-        self.hessian[:] = 0
-        self.view.orders.counted[:] = 0
-        outcome = self.newton.minimise(self.view, self.q, tolerance, limit)
-        self.last = outcome
-        self.trace.append((name, outcome.steps, outcome.error, self.newton.damping))
+    def run(self, *, warm: bool) -> Clearing:
+        """Search until the certificate holds, or stops improving."""
+        vanish = not self.thick and bool(self.market.maker.all()) and not self.any_flat
+        if not warm and not vanish:
+            self._harden()
+        found = None
+        for attempt in range(4):
+            if self.any_flat:
+                self._sharpen(1e-12 * 1e-2**attempt)
+            elif vanish:
+                self._vanish()
+            else:
+                self._exact()
+            for correct in (False, True) if self.thick else (True,):
+                clearing = self._answer(correct=correct)
+                self._lap("certificate")
+                if found is None or clearing.certificate < found.certificate:
+                    found = clearing
+                if found.certified:
+                    return found
+        assert found is not None
+        return found
 
-    def homotopy(self) -> None:
-        orders = self.view.orders
-        for eta in _HOMOTOPY:
-            orders.soften(eta, flat_only=False)
-            self.stage(f"soft {eta:g}", 1e-3 if self.thin else 5e-3, 60 if self.thin else 25)
-            orders.centre = orders.fill.copy()
+    def _harden(self) -> None:
+        """Homotopy in the curves, centres following the fills."""
+        for eta in _HARDENING if self.thick else _THIN_HARDENING:
+            self.dual.soften(eta, flat_only=False)
+            self.dual.refresh()
+            self.newton.minimise(self.dual, *((5e-3, 25) if self.thick else (1e-3, 60)))
+            self.dual.recentre()
+        self._lap("harden")
 
-    def finish(self) -> None:
-        orders = self.view.orders
-        if not self.dual.any_flat:
-            orders.soften(0.0, flat_only=True)
-            self.hessian[:] = 0
-            orders.counted[:] = 0
-            stop = self.dual.maker
-            maker = self.dual.capacity / self.dual.scale
-            while np.any(maker > stop):
-                self.view.maker = np.maximum(maker, stop)
-                outcome = self.newton.refine(self.view, self.q, 100, 0.0, 1)
-                self.trace.append(("refine", outcome.steps, outcome.error, self.newton.damping))
-                maker = maker * FAC
-            self.view.maker = stop
-            outcome = self.newton.refine(self.view, self.q, 400, 0.0, 3)
-            self.trace.append(("refine", outcome.steps, outcome.error, self.newton.damping))
-            return
-        eta, tolerance, small = 2e-5, 1e-5, 0
+    def _exact(self) -> None:
+        """Plain Newton on the book itself."""
+        self.dual.soften(0.0, flat_only=True)
+        self.dual.refresh()
+        self.newton.minimise(self.dual, 1e-14, 200)
+        self._lap("newton")
+
+    def _vanish(self) -> None:
+        """Homotopy in the maker: strong enough to take everything, then ten times weaker each stage."""
+        self.dual.soften(0.0, flat_only=True)
+        last = self.market.maker
+        maker = self.market.capacity / self.market.scale
+        while np.any(maker > last):
+            self.dual.maker = np.maximum(maker, last)
+            self.dual.refresh()
+            self.newton.descend(self.dual, 100, 1)
+            maker = 0.1 * maker
+        self.dual.maker = last
+        self.dual.refresh()
+        self.newton.descend(self.dual, 400, 3)
+        self._lap("newton")
+
+    def _sharpen(self, enough: float) -> None:
+        """Proximal point on the flat steps: exact once their centres stop moving."""
+        eta, tolerance, quick = _SOFTEST, 1e-5, 0
+        self.dual.soften(eta, flat_only=True)
+        self.dual.refresh()
         for _ in range(80):
-            orders.soften(eta, flat_only=True)
-            self.stage(f"prox {eta:g}", tolerance, 40)
-            moved = orders.fill - orders.centre
-            gap = float(orders.soft @ (moved * moved)) / (1e-3 * self.dual.money)
-            orders.centre = orders.fill.copy()
-            if self.last.error <= 1e-12 and gap < 1e-12:
+            outcome = self.newton.minimise(self.dual, tolerance, 40)
+            gap = self.dual.recentre() / (1e-3 * self.market.money)
+            if outcome.error <= 1e-12 and gap < enough:
                 break
-            if self.last.error <= 10 * tolerance:
+            if outcome.error <= 10 * tolerance:
                 tolerance = max(tolerance * 1e-4, 1e-13)
-                small = small + 1 if self.last.steps <= 2 else 0
-                if eta > 2e-5:
-                    eta *= 0.1
-                elif small >= 2:
-                    eta, small = max(eta * 0.2, 1e-6), 0
+                quick = quick + 1 if outcome.steps <= 2 else 0
+                if quick >= 2:
+                    eta, quick = max(eta * 0.2, _HARDEST), 0
+                    self.dual.soften(eta, flat_only=True)
+            self.dual.settle()
+        self._lap("sharpen")
 
-    def fills(self) -> Floats:
-        """Fills of the last sweep, with the residue that rounded prices leave spread over the slopes.
+    def _answer(self, *, correct: bool) -> Clearing:
+        """Prices and fills where the dual stands; `correct` spreads what rounded prices leave over.
 
         Prices are known to one rounding, which a steep curve turns into many lots; moving the fills
         instead costs a regret of second order and clears to the rounding of the fills themselves.
         """
-        orders = self.view.orders
-        fill = orders.fill.copy()
-        gradient = self.view.sweep(self.q)
-        self.view.add_curvature()
-        for _ in range(2):
-            orders.aim(self.newton.direction(self.view, gradient, 0.0))
-            fill = np.clip(fill - orders.slope * orders.move, orders.low, orders.high)
-            gradient = self.dual.maker * self.q - kernels.scatter(orders.leg_ptr, orders.leg_product, orders.leg_weight, fill, np.zeros_like(self.q))
-        return fill
+        dual, book = self.dual, self.book
+        prices = book.reference_price + dual.q
+        dual.q[:] = prices - book.reference_price
+        dual.refresh(curvature=correct)
+        fills = dual.fills()
+        if correct:
+            fills = self._corrected(fills)
+        shadow = [part.price.copy() for part in self.parts if isinstance(part, Groups)]
+        return Clearing(
+            book=book,
+            prices=prices,
+            fills=fills,
+            group_prices=shadow[0] if shadow else np.zeros(0),
+            iterations=self.newton.steps,
+            timings=self.timings,
+            tolerance=self.tolerance,
+        )
+
+    def _corrected(self, fills: Floats) -> Floats:
+        dual, missed = self.dual, np.inf
+        gradient = dual.gradient
+        for _ in range(5):
+            left = self.newton.error(gradient)
+            if left == 0.0 or left >= 0.1 * missed:
+                break
+            missed = left
+            direction = self.newton.direction(dual, gradient, np.zeros(len(dual.q)))
+            fills = dual.nudged(fills, direction)
+            bought = kernels.scatter(*self.market.legs, fills, np.zeros(len(dual.q)))
+            gradient = self.market.maker * dual.q - bought
+        return fills
+
+    def _lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.timings[stage] = self.timings.get(stage, 0.0) + now - self._clock
+        self._clock = now

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from walras.clearing import kernels
 from walras.clearing.book import Book, Floats, Ints
+from walras.clearing.jit import kernel
 
 __all__ = ["Verdict", "evaluate"]
 
@@ -40,38 +40,41 @@ def evaluate(
     fills = np.asarray(fills, float)
     prices = np.asarray(prices, float)
     deviation = prices - book.reference_price
-    legs = np.repeat(np.arange(book.orders), np.diff(book.leg_ptr))
     members = np.repeat(np.arange(book.groups), np.diff(book.group_ptr))
-
-    def by_order(values: Floats) -> Floats:
-        return np.bincount(legs, book.leg_weight * values[book.leg_product], book.orders)
-
-    origin = by_order(book.reference_price)
-    level = by_order(deviation) - np.bincount(
-        book.group_order, book.group_coefficient * shadow[members], book.orders
-    )
-    regrets = np.empty(book.orders + book.groups)
-    shifted = book.curve_price - np.repeat(origin, np.diff(book.curve_ptr))
-    surplus = kernels.regrets(
-        book.curve_ptr, book.curve_rate, shifted, level, fills, regrets[: book.orders]
+    relief = np.zeros(book.orders)
+    np.add.at(relief, book.group_order, book.group_coefficient * shadow[members])
+    lost = np.empty(book.orders + book.groups)
+    bought = np.zeros(book.products)
+    surplus = _judge(
+        book.leg_ptr,
+        book.leg_product,
+        book.leg_weight,
+        book.curve_ptr,
+        book.curve_rate,
+        book.curve_price,
+        book.reference_price,
+        deviation,
+        relief,
+        fills,
+        lost,
+        bought,
     )
     joint, group_residual = _group_fills(book, members, fills)
-    surplus += kernels.regrets(
+    surplus += _judge_groups(
         book.group_curve_ptr,
         book.group_curve_rate,
         book.group_curve_price,
         shadow,
         joint,
-        regrets[book.orders :],
+        lost[book.orders :],
     )
     maker = np.zeros(book.products) if book.maker is None else book.maker * deviation
     surplus -= 0.5 * float(maker @ deviation)
-    bought = np.bincount(book.leg_product, book.leg_weight * fills[legs], book.products)
     residual = bought - maker
     gap = float(
-        regrets.sum() + np.abs(prices) @ np.abs(residual) + np.abs(shadow) @ np.abs(group_residual)
+        lost.sum() + np.abs(prices) @ np.abs(residual) + np.abs(shadow) @ np.abs(group_residual)
     )
-    return Verdict(regrets, residual, group_residual, gap, surplus, _ratio(gap, surplus))
+    return Verdict(lost, residual, group_residual, gap, surplus, _ratio(gap, surplus))
 
 
 def _group_fills(book: Book, members: Ints, fills: Floats) -> tuple[Floats, Floats]:
@@ -90,3 +93,82 @@ def _ratio(gap: float, surplus: float) -> float:
     if not (math.isfinite(gap) and math.isfinite(surplus)) or surplus <= 0.0:
         return math.inf
     return gap / surplus
+
+@kernel
+def _regret(rate: Floats, price: Floats, level: float, fill: float) -> tuple[float, float]:
+    """Integral of |price(t) - level| between `fill` and the demand at `level`, and the value of the fill.
+
+    The value is the integral of price(t) from rate 0. A fill outside its curve has an infinite regret.
+    """
+    lost = 0.0 if rate[0] <= fill <= rate[-1] else np.inf
+    value = 0.0
+    for j in range(len(rate) - 1):
+        left, right = rate[j], rate[j + 1]
+        if right <= left:
+            continue
+        high, low = price[j], price[j + 1]
+        fall = (high - low) / (right - left)
+        begin, end = max(left, fill), min(right, fill)
+        if begin < right:  # not bought, though worth more than its price
+            above = high - fall * (begin - left) - level
+            if above > 0.0:
+                width = right - begin if low >= level else min(above / fall, right - begin)
+                lost += 0.5 * (above + max(low - level, 0.0)) * width
+        if end > left:  # bought, though worth less than its price
+            below = level - (high - fall * (end - left))
+            if below > 0.0:
+                width = end - left if high <= level else min(below / fall, end - left)
+                lost += 0.5 * (below + max(level - high, 0.0)) * width
+        begin, end = max(left, min(fill, 0.0)), min(right, max(fill, 0.0))
+        if end > begin:
+            worth = (high - fall * (0.5 * (begin + end) - left)) * (end - begin)
+            value += worth if fill > 0.0 else -worth
+    return lost, value
+
+
+@kernel
+def _judge(  # noqa: PLR0913, PLR0917 (a kernel's arguments are the arrays it touches)
+    leg_ptr: Ints,
+    leg_product: Ints,
+    leg_weight: Floats,
+    curve_ptr: Ints,
+    curve_rate: Floats,
+    curve_price: Floats,
+    reference: Floats,
+    deviation: Floats,
+    relief: Floats,
+    fills: Floats,
+    lost: Floats,
+    bought: Floats,
+) -> float:
+    """Regrets of all orders into `lost`, lots into `bought`; returns the surplus over the reference.
+
+    Prices enter as deviations from the reference: their common part would cost two or three digits.
+    """
+    surplus = 0.0
+    for i in range(len(fills)):
+        origin = 0.0
+        level = -relief[i]
+        for a in range(leg_ptr[i], leg_ptr[i + 1]):
+            origin += leg_weight[a] * reference[leg_product[a]]
+            level += leg_weight[a] * deviation[leg_product[a]]
+            bought[leg_product[a]] += leg_weight[a] * fills[i]
+        curve = slice(curve_ptr[i], curve_ptr[i + 1])
+        lost[i], value = _regret(
+            curve_rate[curve], curve_price[curve] - origin, level, fills[i]
+        )
+        surplus += value
+    return surplus
+
+
+@kernel
+def _judge_groups(
+    curve_ptr: Ints, curve_rate: Floats, curve_price: Floats, shadow: Floats, joint: Floats, lost: Floats
+) -> float:
+    """Regrets of all groups at their shadow prices into `lost`; returns their share of the surplus."""
+    surplus = 0.0
+    for d in range(len(joint)):
+        curve = slice(curve_ptr[d], curve_ptr[d + 1])
+        lost[d], value = _regret(curve_rate[curve], curve_price[curve], shadow[d], joint[d])
+        surplus += value
+    return surplus

@@ -37,4 +37,4 @@ def kernel(function: F) -> F:
 
 def inline_kernel(function: F) -> F:
     """Compile `function` into the body of every kernel that calls it."""
-    return cast(F, numba.njit(cache=True, error_model="numpy", inline="always")(function))
+    return cast(F, numba.njit(cache=True, error_model="numpy", forceinline=True)(function))

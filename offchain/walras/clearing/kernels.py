@@ -1,58 +1,94 @@
-"""The inner loops: demand, gradient, curvature and line search, one pass over the orders each.
+# ruff: noqa: PLR0913, PLR0917 (a kernel's arguments are the arrays it touches)
+"""The inner loops over the orders.
 
 Notation: order i has legs (product, weight) and a demand curve through (rate, price). Prices are
-deviations q = p - reference, curve prices likewise (price - w·reference), which keeps two or three
+deviations q = p - reference, and so are curve prices (price - w·reference), which keeps the two or three
 digits that absolute prices would lose. A proximal slope `soft[i]` around `centre[i]` tilts a curve,
     price'(x) = price(x) - soft (x - centre),
-so that flat steps get a slope; `soft = 0` is the order itself. Every kernel has a NumPy reading in
+so that flat steps get a slope; `soft = 0` is the order itself.
+
+Every order stands on one straight piece of its curve: at levels bottom <= s < top it demands
+left + (top - s) slope. While it stays there, its part of the gradient moves with the curvature alone, so a
+step has to look closely only at orders that leave their piece. Every kernel has a NumPy reading in
 tests/unit/clearing/reading.py.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from walras.clearing.book import Floats, Ints
 from walras.clearing.jit import inline_kernel, kernel
 
+Products = NDArray[np.int32]
+
 __all__ = [
-    "add_curvature",
     "along",
+    "ascending",
+    "commit",
+    "copy_rows",
     "demand",
+    "fills",
     "gather",
-    "regrets",
+    "leavers",
+    "locate",
+    "pick",
+    "refresh",
+    "replace",
     "scatter",
     "survey",
-    "sweep",
     "system",
+    "watch",
 ]
 
 
 @inline_kernel
-def demand(
+def locate(
     rate: Floats, price: Floats, first: int, last: int, soft: float, centre: float, level: float
-) -> tuple[float, float]:
-    """Demanded rate at price `level` and its slope -dx/dprice, on breakpoints first..last."""
+) -> tuple[float, float, float, float]:
+    """The piece (top, bottom, left, slope) of breakpoints first..last that demand at `level` is on."""
     left = rate[first]
-    high = price[first] - soft * (left - centre)
-    if level >= high:
-        return left, 0.0
+    top = price[first] - soft * (left - centre)
+    if level >= top:
+        return np.inf, top, left, 0.0
     for j in range(first + 1, last + 1):
         right = rate[j]
-        low = price[j] - soft * (right - centre)
-        if level >= low:
-            slope = (right - left) / (high - low)
-            # from the nearer end: near rate 0 a long step would round away small fills
-            if high - level <= level - low:
-                return left + (high - level) * slope, slope
-            return right - (level - low) * slope, slope
+        bottom = price[j] - soft * (right - centre)
+        if level >= bottom:
+            return top, bottom, left, (right - left) / (top - bottom)
         left = right
-        high = low
-    return left, 0.0
+        top = bottom
+    return top, -np.inf, left, 0.0
+
+
+@inline_kernel
+def demand(top: float, bottom: float, left: float, slope: float, level: float) -> float:
+    """Demanded rate at `level`, also beyond the piece.
+
+    Measured from the nearer end: close to rate 0 a long step would round small fills away.
+    """
+    if slope == 0.0:
+        return left
+    if top - level <= level - bottom:
+        return left + (top - level) * slope
+    return left + (top - bottom) * slope - (level - bottom) * slope
+
+
+@kernel
+def ascending(ptr: Ints, column: Products) -> bool:
+    """Whether `column` increases within every row."""
+    for i in range(len(ptr) - 1):
+        for a in range(ptr[i] + 1, ptr[i + 1]):
+            if column[a] <= column[a - 1]:
+                return False
+    return True
 
 
 @kernel
 def survey(
     leg_ptr: Ints,
-    leg_product: Ints,
+    leg_product: Products,
     leg_weight: Floats,
     curve_ptr: Ints,
     curve_rate: Floats,
@@ -67,7 +103,7 @@ def survey(
 ) -> None:
     """Shift curves to deviations and measure the book.
 
-    Writes `price` (M,), `gross` (N,) = sum |w| scale, `flat` (N,) = 1 where a step has no slope,
+    Writes `price` (M,), `gross` (N,) = sum |w| scale, `flat` (N,) = 1 where a step has no slope;
     adds to `capacity` (K,) = sum |w| range and `depth` (K,) = sum w² range / gross.
     """
     for i in range(len(leg_ptr) - 1):
@@ -93,18 +129,219 @@ def survey(
 
 
 @kernel
-def gather(leg_ptr: Ints, leg_product: Ints, leg_weight: Floats, q: Floats, level: Floats) -> None:
-    """level = W q."""
+def refresh(
+    leg_ptr: Ints,
+    leg_product: Products,
+    leg_weight: Floats,
+    curve_ptr: Ints,
+    rate: Floats,
+    price: Floats,
+    soft: Floats,
+    centre: Floats,
+    q: Floats,
+    level: Floats,
+    piece: Floats,
+    gradient: Floats,
+    hessian: Floats,
+    bend: bool,
+) -> None:
+    """From scratch at prices q: level = W q, pieces, gradient -= W'x, hessian += W' diag(slope) W.
+
+    piece (N, 4) holds top, bottom, left, slope; of the hessian only the lower triangle is kept, so the
+    products of an order must ascend. Without `bend` the hessian is left alone.
+    """
     for i in range(len(leg_ptr) - 1):
+        begin, end = leg_ptr[i], leg_ptr[i + 1]
+        s = 0.0
+        for a in range(begin, end):
+            s += leg_weight[a] * q[leg_product[a]]
+        level[i] = s
+        top, bottom, left, slope = locate(
+            rate, price, curve_ptr[i], curve_ptr[i + 1] - 1, soft[i], centre[i], s
+        )
+        piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3] = top, bottom, left, slope
+        x = demand(top, bottom, left, slope, s)
+        if x != 0.0 or slope != 0.0:
+            for a in range(begin, end):
+                row = leg_product[a]
+                gradient[row] -= leg_weight[a] * x
+                if bend and slope != 0.0:
+                    scaled = slope * leg_weight[a]
+                    for b in range(begin, a + 1):
+                        hessian[row, leg_product[b]] += scaled * leg_weight[b]
+
+
+@kernel
+def watch(
+    leg_ptr: Ints,
+    leg_product: Products,
+    leg_weight: Floats,
+    curve_ptr: Ints,
+    rate: Floats,
+    price: Floats,
+    soft: Floats,
+    centre: Floats,
+    q: Floats,
+    radius: Floats,
+    level: Floats,
+    piece: Floats,
+    watched: Ints,
+) -> int:
+    """level = W q; lists in `watched` the orders whose piece can end within `radius` (K,) of q.
+
+    A soft order is left out only at an end of its bare curve that is its centre too: there, moving
+    centres and changing softness leave it alone.
+    """
+    count = 0
+    for i in range(len(leg_ptr) - 1):
+        s = 0.0
+        margin = 0.0
+        for a in range(leg_ptr[i], leg_ptr[i + 1]):
+            s += leg_weight[a] * q[leg_product[a]]
+            margin += abs(leg_weight[a]) * radius[leg_product[a]]
+        level[i] = s
+        top, bottom = piece[i, 0], piece[i, 1]
+        if soft[i] != 0.0:
+            first, last = curve_ptr[i], curve_ptr[i + 1] - 1
+            if top == np.inf and centre[i] == rate[first]:
+                bottom = price[first]
+            elif bottom == -np.inf and centre[i] == rate[last]:
+                top = price[last]
+            else:
+                top = bottom
+        watched[count] = i
+        count += not (s - margin >= bottom and s + margin < top)
+    return count
+
+
+@kernel
+def leavers(
+    leg_ptr: Ints,
+    leg_product: Products,
+    leg_weight: Floats,
+    direction: Floats,
+    step: float,
+    level: Floats,
+    piece: Floats,
+    watched: Ints,
+    move: Floats,
+    leaving: Ints,
+) -> int:
+    """move = W direction for the `watched` orders; lists those that a `step` carries off their piece."""
+    count = 0
+    for n in range(len(watched)):
+        i = watched[n]
         total = 0.0
         for a in range(leg_ptr[i], leg_ptr[i + 1]):
-            total += leg_weight[a] * q[leg_product[a]]
-        level[i] = total
+            total += leg_weight[a] * direction[leg_product[a]]
+        move[i] = total
+        s = level[i] + step * total
+        leaving[count] = i
+        count += not (piece[i, 1] <= s < piece[i, 0])
+    return count
+
+
+@kernel
+def along(
+    curve_ptr: Ints,
+    rate: Floats,
+    price: Floats,
+    soft: Floats,
+    centre: Floats,
+    level: Floats,
+    piece: Floats,
+    move: Floats,
+    leaving: Ints,
+    step: float,
+) -> tuple[float, float]:
+    """What leaving orders add to the dual's first and second derivative along the search."""
+    first = 0.0
+    second = 0.0
+    for n in range(len(leaving)):
+        i = leaving[n]
+        s = level[i] + step * move[i]
+        if not (piece[i, 1] <= s < piece[i, 0]):
+            top, bottom, left, slope = locate(
+                rate, price, curve_ptr[i], curve_ptr[i + 1] - 1, soft[i], centre[i], s
+            )
+            old = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], s)
+            first -= move[i] * (demand(top, bottom, left, slope, s) - old)
+            second += move[i] * move[i] * (slope - piece[i, 3])
+    return first, second
+
+
+@kernel
+def replace(
+    leg_ptr: Ints,
+    leg_product: Products,
+    leg_weight: Floats,
+    curve_ptr: Ints,
+    rate: Floats,
+    price: Floats,
+    soft: Floats,
+    centre: Floats,
+    level: Floats,
+    piece: Floats,
+    listed: Ints,
+    gradient: Floats,
+    hessian: Floats,
+) -> int:
+    """Find the pieces of the `listed` orders anew and correct gradient and hessian for the difference.
+
+    Returns how many slopes changed: none means that the step stayed on one quadratic.
+    """
+    changed = 0
+    for n in range(len(listed)):
+        i = listed[n]
+        s = level[i]
+        before = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], s)
+        top, bottom, left, slope = locate(
+            rate, price, curve_ptr[i], curve_ptr[i + 1] - 1, soft[i], centre[i], s
+        )
+        x = demand(top, bottom, left, slope, s) - before
+        bend = slope - piece[i, 3]
+        piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3] = top, bottom, left, slope
+        changed += bend != 0.0
+        if x != 0.0 or bend != 0.0:
+            for a in range(leg_ptr[i], leg_ptr[i + 1]):
+                row = leg_product[a]
+                gradient[row] -= leg_weight[a] * x
+                if bend != 0.0:
+                    scaled = bend * leg_weight[a]
+                    for b in range(leg_ptr[i], a + 1):
+                        hessian[row, leg_product[b]] += scaled * leg_weight[b]
+    return changed
+
+
+@kernel
+def commit(watched: Ints, level: Floats, move: Floats, step: float) -> None:
+    """level += step · move for the `watched` orders."""
+    for n in range(len(watched)):
+        i = watched[n]
+        level[i] += step * move[i]
+
+
+@kernel
+def gather(leg_ptr: Ints, leg_product: Products, leg_weight: Floats, q: Floats, level: Floats) -> Floats:
+    """level = W q; returns it."""
+    for i in range(len(leg_ptr) - 1):
+        s = 0.0
+        for a in range(leg_ptr[i], leg_ptr[i + 1]):
+            s += leg_weight[a] * q[leg_product[a]]
+        level[i] = s
+    return level
+
+
+@kernel
+def fills(level: Floats, piece: Floats, fill: Floats) -> None:
+    """fill = demand at the present level."""
+    for i in range(len(level)):
+        fill[i] = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], level[i])
 
 
 @kernel
 def scatter(
-    leg_ptr: Ints, leg_product: Ints, leg_weight: Floats, fill: Floats, total: Floats
+    leg_ptr: Ints, leg_product: Products, leg_weight: Floats, fill: Floats, total: Floats
 ) -> Floats:
     """total += W'fill; returns it."""
     for i in range(len(leg_ptr) - 1):
@@ -116,99 +353,9 @@ def scatter(
 
 
 @kernel
-def sweep(
-    leg_ptr: Ints,
-    leg_product: Ints,
-    leg_weight: Floats,
-    curve_ptr: Ints,
-    rate: Floats,
-    price: Floats,
-    soft: Floats,
-    centre: Floats,
-    q: Floats,
-    level: Floats,
-    fill: Floats,
-    slope: Floats,
-    gradient: Floats,
-) -> None:
-    """At prices q: level = W q, fill = demand, slope = -dfill/dlevel, gradient -= W'fill."""
-    for i in range(len(leg_ptr) - 1):
-        begin, end = leg_ptr[i], leg_ptr[i + 1]
-        total = 0.0
-        for a in range(begin, end):
-            total += leg_weight[a] * q[leg_product[a]]
-        level[i] = total
-        x, d = demand(rate, price, curve_ptr[i], curve_ptr[i + 1] - 1, soft[i], centre[i], total)
-        fill[i] = x
-        slope[i] = d
-        if x != 0.0:
-            for a in range(begin, end):
-                gradient[leg_product[a]] -= leg_weight[a] * x
-
-
-@kernel
-def along(
-    curve_ptr: Ints,
-    rate: Floats,
-    price: Floats,
-    soft: Floats,
-    centre: Floats,
-    level: Floats,
-    direction: Floats,
-    step: float,
-) -> tuple[float, float]:
-    """Derivative of the dual along `direction` after `step`, and its own derivative."""
-    first = 0.0
-    second = 0.0
-    for i in range(len(level)):
-        move = direction[i]
-        if move != 0.0:
-            x, d = demand(
-                rate,
-                price,
-                curve_ptr[i],
-                curve_ptr[i + 1] - 1,
-                soft[i],
-                centre[i],
-                level[i] + step * move,
-            )
-            first -= move * x
-            second += move * move * d
-    return first, second
-
-
-@kernel
-def add_curvature(
-    leg_ptr: Ints,
-    leg_product: Ints,
-    leg_weight: Floats,
-    slope: Floats,
-    counted: Floats,
-    hessian: Floats,
-) -> int:
-    """hessian += sum (slope - counted) w w' (lower triangle; products ascend), counted = slope.
-
-    Returns how many orders changed: zero means the last step stayed within one quadratic piece.
-    """
-    changed = 0
-    for i in range(len(leg_ptr) - 1):
-        change = slope[i] - counted[i]
-        if change != 0.0:
-            changed += 1
-            counted[i] = slope[i]
-            for a in range(leg_ptr[i], leg_ptr[i + 1]):
-                row = leg_product[a]
-                scaled = change * leg_weight[a]
-                for b in range(leg_ptr[i], a + 1):
-                    hessian[row, leg_product[b]] += scaled * leg_weight[b]
-    return changed
-
-
-@kernel
 def system(hessian: Floats, damping: Floats, unit: Floats, matrix: Floats) -> None:
     """matrix = S (hessian + diag damping) S, lower triangle, S = diag(unit) making its diagonal one."""
-    size = len(damping)
-    for i in range(size):
+    for i in range(len(damping)):
         diagonal = hessian[i, i] + damping[i]
         unit[i] = 1.0 / np.sqrt(diagonal) if diagonal > 0.0 else 1.0
         for j in range(i):
@@ -217,53 +364,20 @@ def system(hessian: Floats, damping: Floats, unit: Floats, matrix: Floats) -> No
 
 
 @kernel
-def regrets(
-    curve_ptr: Ints, rate: Floats, price: Floats, level: Floats, fill: Floats, regret: Floats
-) -> float:
-    """regret[i] = integral of |price(t) - level| between the fill and the demand; returns the surplus.
+def pick(ptr: Ints, index: Ints, new: Ints) -> int:
+    """new (n+1,): row pointer of the rows `index` of `ptr`; returns their total length."""
+    new[0] = 0
+    for k in range(len(index)):
+        new[k + 1] = new[k] + ptr[index[k] + 1] - ptr[index[k]]
+    return int(new[len(index)])
 
-    The surplus is sum of integral of price(t) dt from 0 to the fill, less nothing. A fill outside
-    its curve has an infinite regret.
-    """
-    surplus = 0.0
-    for i in range(len(fill)):
-        first, last = curve_ptr[i], curve_ptr[i + 1] - 1
-        x = fill[i]
-        here = level[i]
-        lost = 0.0
-        gain = 0.0
-        if not (rate[first] <= x <= rate[last]):
-            lost = np.inf
-        for j in range(first, last):
-            left, right = rate[j], rate[j + 1]
-            if right <= left:
-                continue
-            high, low = price[j], price[j + 1]
-            fall = (high - low) / (right - left)
-            # missed: the part of the step right of the fill that is worth more than its price
-            a = max(left, x)
-            if a < right:
-                above = high - fall * (a - left) - here
-                if above > 0.0:
-                    below = max(low - here, 0.0)
-                    width = right - a if low >= here else min(above / fall, right - a)
-                    lost += 0.5 * (above + below) * width
-            # regretted: the part of the step left of the fill that is worth less than its price
-            b = min(right, x)
-            if b > left:
-                under = here - (high - fall * (b - left))
-                if under > 0.0:
-                    over = max(here - high, 0.0)
-                    width = b - left if high <= here else min(under / fall, b - left)
-                    lost += 0.5 * (under + over) * width
-            # value between rate 0 and the fill
-            if x > 0.0:
-                a, b = max(left, 0.0), min(right, x)
-            else:
-                a, b = max(left, x), min(right, 0.0)
-            if b > a:
-                value = (high - fall * (0.5 * (a + b) - left)) * (b - a)
-                gain += value if x > 0.0 else -value
-        regret[i] = lost
-        surplus += gain
-    return surplus
+
+@kernel
+def copy_rows(
+    ptr: Ints, index: Ints, new: Ints, column: NDArray[Any], chosen: NDArray[Any]
+) -> None:
+    """chosen = the rows `index` of `column`, laid out by `new`."""
+    for k in range(len(index)):
+        begin = ptr[index[k]] - new[k]
+        for a in range(new[k], new[k + 1]):
+            chosen[a] = column[begin + a]

@@ -1,0 +1,222 @@
+"""Orders bound by costs, as one part of the dual: their shadow prices are eliminated exactly.
+
+Groups that share orders form a block. For given portfolio prices s the block's shadow prices λ minimise
+    psi(λ) = sum_j V_j*(s_j - g_j·λ) + sum_d V_d*(λ_d),
+a convex piecewise quadratic in as many variables as the block has groups; Newton solves it to the last
+digit. The public problem keeps its K prices and stays continuously differentiable, with curvature
+    W'(A - A G'(G A G' + S)^-1 G A)W,     A = diag(order slopes), S = diag(group slopes).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from walras.clearing import kernels, shadow
+from walras.clearing.book import Book, Floats, Ints
+from walras.clearing.orders import Curves, Orders
+
+__all__ = ["Groups", "bound"]
+
+
+def bound(book: Book) -> Ints:
+    """Rows of the orders that are in some group, ascending."""
+    return np.unique(book.group_order)
+
+
+class Groups:
+    """Orders bound by groups. Implements `Part`.
+
+    members: the bound orders; their curves are softened like any others, the group curves where they
+    have a flat step (a joint limit is a flat step at price 0).
+    """
+
+    def __init__(self, book: Book, members: Orders) -> None:
+        self.members = members
+        self.index = members.index
+        self.price = np.zeros(book.groups)
+        self._sort(book)
+        ptr, rate, price = book.group_curve_ptr, book.group_curve_rate, book.group_curve_price
+        self._curves: Curves = (ptr, rate, price)
+        low, high = rate[ptr[:-1]], rate[ptr[1:] - 1]
+        self._span = self._unit_price(members) / np.maximum(high - low, 1e-300)
+        self._flat = np.zeros(book.groups)
+        inner = np.ones(len(rate), bool)
+        inner[ptr[:-1]] = False
+        fall, step = -np.diff(price, prepend=0.0), np.diff(rate, prepend=0.0)
+        owner = np.repeat(np.arange(book.groups), np.diff(ptr))
+        level = inner & (step > 0) & (fall <= 1e-13 * (self._span * (high - low))[owner])
+        self._flat[owner[level]] = 1.0
+        self._soft = np.zeros(book.groups)
+        self._centre = np.zeros(book.groups)
+        count = len(self.index)
+        self._fill, self._slope, self._move = np.zeros(count), np.zeros(count), np.zeros(count)
+        self._level = np.zeros(count)
+        self._inverse = np.zeros(self._square[-1])
+        self._trial = (self.price.copy(), np.zeros(count), np.zeros(count), self._inverse.copy())
+        width = int(np.diff(self._block_group).max(initial=1))
+        size = book.products
+        self._room = (np.zeros((width, size)), np.full(size, -1), np.zeros(size, np.int64))
+
+    def refresh(
+        self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
+    ) -> None:
+        """See `Part.refresh`."""
+        kernels.gather(*self.members.legs, q, self._level)
+        self._solve(self._level, self.price, self._fill, self._slope, self._inverse)
+        gradient -= kernels.scatter(*self.members.legs, self._fill, np.zeros(len(q)))
+        if curvature:
+            self._spread(self._slope, self._inverse, None, 1.0, hessian)
+
+    def aim(self, direction: Floats, step: float) -> tuple[float, float]:
+        """See `Part.aim`."""
+        kernels.gather(*self.members.legs, direction, self._move)
+        self._linear = self._respond(self._move)
+        self._tried = np.nan
+        self._trial[0][:] = self.price
+        return self.along(step)
+
+    def along(self, step: float) -> tuple[float, float]:
+        """See `Part.along`."""
+        _, fill, slope, inverse = self._trial
+        self._tried = step
+        self._solve(self._level + step * self._move, *self._trial)
+        first = -float(self._move @ (fill - self._fill + step * self._linear))
+        bend = shadow.responses(*self._blocks, slope, inverse, self._move, np.empty(len(fill)))
+        return first, float(self._move @ (bend - self._linear))
+
+    def commit(self, step: float, gradient: Floats, hessian: Floats) -> int:
+        """See `Part.commit`."""
+        if step != self._tried:
+            self.along(step)
+        self._level += step * self._move
+        return self._adopt(self._fill - step * self._linear, gradient, hessian)
+
+    def soften(self, eta: float, *, flat_only: bool) -> None:
+        """See `Part.soften`."""
+        self.members.soften(eta, flat_only=flat_only)
+        self._soft = eta * self._span * (self._flat if flat_only else 1.0)
+
+    def recentre(self) -> float:
+        """See `Part.recentre`."""
+        moved = self._fill - self.members.centre
+        self.members.centre = self._fill.copy()
+        joint = self._joint()
+        shifted = joint - self._centre
+        self._centre = joint
+        return float(self.members.soft @ (moved * moved) + self._soft @ (shifted * shifted))
+
+    def settle(self, gradient: Floats, hessian: Floats) -> None:
+        """See `Part.settle`."""
+        self._trial[0][:] = self.price
+        self._solve(self._level, *self._trial)
+        self._adopt(self._fill, gradient, hessian)
+
+    def fills(self) -> Floats:
+        """See `Part.fills`."""
+        return self._fill.copy()
+
+    def nudged(self, fills: Floats, direction: Floats) -> Floats:
+        """See `Part.nudged`; groups keep their linear combinations on their own slopes."""
+        move = kernels.gather(*self.members.legs, direction, np.empty(len(fills)))
+        return np.clip(fills - self._respond(move), self.members.low, self.members.high)
+
+    def _sort(self, book: Book) -> None:
+        """Sort groups into blocks of shared orders; rows by block."""
+        local = np.searchsorted(self.index, book.group_order)
+        shape = (book.groups, len(self.index))
+        matrix = csr_array((book.group_coefficient, local, book.group_ptr), shape)
+        links = csr_array((np.ones(len(local)), local, book.group_ptr), shape)
+        count, block = connected_components(links @ links.T, directed=False)
+        order_block = np.zeros(len(self.index), np.int64)
+        order_block[local] = block[np.repeat(np.arange(book.groups), np.diff(book.group_ptr))]
+        self._group_of = np.argsort(block, kind="stable")
+        self._order_of = np.argsort(order_block, kind="stable")
+        self._block_group = _starts(block, count)
+        self._block_order = _starts(order_block, count)
+        rank = np.empty(book.groups, np.int64)
+        rank[self._group_of] = np.arange(book.groups) - np.repeat(
+            self._block_group[:-1], np.diff(self._block_group)
+        )
+        by_order = matrix.T.tocsr()
+        self._square = np.concatenate([[0], np.cumsum(np.diff(self._block_group) ** 2)])
+        self._blocks = (
+            self._block_group,
+            self._block_order,
+            self._order_of.astype(np.int64),
+            self._square.astype(np.int64),
+            by_order.indptr.astype(np.int64),
+            rank[by_order.indices],
+            by_order.data,
+        )
+
+    def _unit_price(self, members: Orders) -> Floats:
+        """(G,) price level at which a group's shadow price matters: value of a unit over coefficient."""
+        reach = members.high - members.low
+        gross = members.span * np.maximum(reach, 1e-300)
+        _, order_ptr, order_of, _, g_ptr, g_rank, g_value = self._blocks
+        owner = np.repeat(np.arange(len(self.index)), np.diff(g_ptr))
+        block = np.repeat(np.arange(len(order_ptr) - 1), np.diff(order_ptr))
+        of_order = np.empty(len(self.index), np.int64)
+        of_order[order_of] = block
+        group = self._group_of[self._block_group[of_order[owner]] + g_rank]
+        unit = np.zeros(len(self.price))
+        np.maximum.at(unit, group, gross[owner] / np.maximum(np.abs(g_value), 1e-300))
+        return np.where(unit > 0, unit, 1.0)
+
+    def _solve(
+        self, level: Floats, price: Floats, fill: Floats, slope: Floats, inverse: Floats
+    ) -> None:
+        members = self.members
+        shadow.shadow_prices(
+            *self._blocks,
+            self._group_of,
+            *members.curves,
+            members.soft,
+            members.centre,
+            *self._curves,
+            self._soft,
+            self._centre,
+            self._span,
+            level,
+            price,
+            fill,
+            slope,
+            inverse,
+        )
+
+    def _respond(self, move: Floats) -> Floats:
+        """First-order fall of the fills when portfolio prices move by `move`."""
+        return shadow.responses(*self._blocks, self._slope, self._inverse, move, np.empty(len(move)))
+
+    def _joint(self) -> Floats:
+        """(G,) the groups' own fills."""
+        ptr = self._curves[0]
+        joint = np.empty(len(self.price))
+        shadow.joint_fills(*self._curves, self._soft, self._centre, self.price, joint)
+        return np.clip(joint, self._curves[1][ptr[:-1]], self._curves[1][ptr[1:] - 1])
+
+    def _adopt(self, predicted: Floats, gradient: Floats, hessian: Floats) -> int:
+        """Make the last trial the present state; correct what differs from the prediction."""
+        price, fill, slope, inverse = self._trial
+        missed = kernels.scatter(*self.members.legs, fill - predicted, np.zeros(len(gradient)))
+        gradient -= missed
+        blocks = np.empty(len(self._block_group) - 1, np.int64)
+        changed = shadow.changes(
+            *self._blocks[1:4], self._slope, slope, self._inverse, inverse, blocks
+        )
+        self._spread(self._slope, self._inverse, changed, -1.0, hessian)
+        self._spread(slope, inverse, changed, 1.0, hessian)
+        self.price[:], self._fill[:], self._slope[:], self._inverse[:] = price, fill, slope, inverse
+        return int(changed.sum())
+
+    def _spread(
+        self, slope: Floats, inverse: Floats, only: Ints | None, sign: float, hessian: Floats
+    ) -> None:
+        chosen = np.ones(len(self._block_group) - 1, np.int64) if only is None else only
+        legs = self.members.legs
+        shadow.curvature(*self._blocks, *legs, slope, inverse, chosen, sign, *self._room, hessian)
+
+
+def _starts(label: NDArray[np.integer], count: int) -> Ints:
+    return np.concatenate([[0], np.cumsum(np.bincount(label, minlength=count))]).astype(np.int64)

@@ -1,0 +1,333 @@
+# ruff: noqa: PLR0913, PLR0917 (a kernel's arguments are the arrays it touches)
+"""The inner loops over blocks of groups; `groups` explains the algebra.
+
+Blocks come as (block_group, block_order, order_of, square, share_ptr, share_rank, share): block b has groups
+block_group[b]..block_group[b+1] and the orders order_of[block_order[b]..block_order[b+1]]; its q x q
+inverse starts at square[b]; order j takes part in the group of rank share_rank with coefficient `share`.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from walras.clearing.book import Floats, Ints
+from walras.clearing.jit import inline_kernel, kernel
+from walras.clearing.kernels import Products, demand, locate
+
+__all__ = ["changes", "curvature", "joint_fills", "responses", "shadow_prices"]
+
+Matrix = NDArray[np.float64]
+
+
+@kernel
+def invert(matrix: Matrix) -> None:
+    """In-place inverse of a small symmetric positive definite matrix (Gauss-Jordan, no pivoting)."""
+    size = len(matrix)
+    for k in range(size):
+        pivot = 1.0 / matrix[k, k]
+        matrix[k, k] = 1.0
+        for j in range(size):
+            matrix[k, j] *= pivot
+        for i in range(size):
+            if i != k:
+                factor = matrix[i, k]
+                matrix[i, k] = 0.0
+                for j in range(size):
+                    matrix[i, j] -= factor * matrix[k, j]
+
+
+@inline_kernel
+def relief(share_ptr: Ints, share_rank: Ints, share: Floats, order: int, shadow: Floats) -> float:
+    """g_j · λ."""
+    total = 0.0
+    for a in range(share_ptr[order], share_ptr[order + 1]):
+        total += share[a] * shadow[share_rank[a]]
+    return total
+
+
+@kernel
+def excess(
+    orders: Ints,
+    groups: Ints,
+    share_ptr: Ints,
+    share_rank: Ints,
+    share: Floats,
+    curve_ptr: Ints,
+    rate: Floats,
+    price: Floats,
+    soft: Floats,
+    centre: Floats,
+    joint_ptr: Ints,
+    joint_rate: Floats,
+    joint_price: Floats,
+    joint_soft: Floats,
+    joint_centre: Floats,
+    level: Floats,
+    shadow: Floats,
+    fill: Floats,
+    slope: Floats,
+    joint_slope: Floats,
+    excess: Floats,
+    bend: Matrix,
+) -> tuple[bool, bool]:
+    """Gradient `excess` = G x - y and curvature `bend` of psi at λ.
+
+    Returns whether any slope changed, and whether the excess is more than rounding.
+    """
+    changed = False
+    size = np.zeros(len(groups))
+    excess[:] = 0.0
+    bend[:] = 0.0
+    for r in range(len(groups)):
+        d = groups[r]
+        top, bottom, left, s = locate(
+            joint_rate,
+            joint_price,
+            joint_ptr[d],
+            joint_ptr[d + 1] - 1,
+            joint_soft[d],
+            joint_centre[d],
+            shadow[r],
+        )
+        excess[r] -= demand(top, bottom, left, s, shadow[r])
+        size[r] += abs(excess[r]) + abs(s * shadow[r])
+        bend[r, r] += s
+        changed |= s != joint_slope[r]
+        joint_slope[r] = s
+    for j in orders:
+        s = level[j] - relief(share_ptr, share_rank, share, j, shadow)
+        top, bottom, left, a = locate(
+            rate, price, curve_ptr[j], curve_ptr[j + 1] - 1, soft[j], centre[j], s
+        )
+        fill[j] = demand(top, bottom, left, a, s)
+        changed |= a != slope[j]
+        slope[j] = a
+        for m in range(share_ptr[j], share_ptr[j + 1]):
+            excess[share_rank[m]] += share[m] * fill[j]
+            size[share_rank[m]] += abs(share[m]) * (abs(fill[j]) + a * abs(level[j]))
+            for n in range(share_ptr[j], share_ptr[j + 1]):
+                bend[share_rank[m], share_rank[n]] += a * share[m] * share[n]
+    rough = False
+    for r in range(len(groups)):
+        rough |= abs(excess[r]) > 1e-15 * size[r]
+    return changed, rough
+
+
+@kernel
+def shadow_prices(
+    block_group: Ints,
+    block_order: Ints,
+    order_of: Ints,
+    square: Ints,
+    share_ptr: Ints,
+    share_rank: Ints,
+    share: Floats,
+    group_of: Ints,
+    curve_ptr: Ints,
+    rate: Floats,
+    price: Floats,
+    soft: Floats,
+    centre: Floats,
+    joint_ptr: Ints,
+    joint_rate: Floats,
+    joint_price: Floats,
+    joint_soft: Floats,
+    joint_centre: Floats,
+    joint_span: Floats,
+    level: Floats,
+    prices: Floats,
+    fill: Floats,
+    slope: Floats,
+    inverse: Floats,
+) -> None:
+    """At portfolio prices `level`, the shadow prices of every block (from those given) and its fills.
+
+    Writes prices (G,), fill and slope (n,), inverse: (G A G' + S)^-1 of every block.
+    """
+    for b in range(len(block_group) - 1):
+        groups = group_of[block_group[b] : block_group[b + 1]]
+        orders = order_of[block_order[b] : block_order[b + 1]]
+        size = len(groups)
+        shadow = prices[groups]
+        trial, joint_slope, slack = shadow.copy(), np.full(size, -1.0), np.empty(size)
+        bend, matrix = np.empty((size, size)), np.empty((size, size))
+        settled = False
+        for _ in range(100):
+            changed, rough = excess(
+                orders, groups, share_ptr, share_rank, share,
+                curve_ptr, rate, price, soft, centre,
+                joint_ptr, joint_rate, joint_price, joint_soft, joint_centre,
+                level, shadow, fill, slope, joint_slope, slack, bend,
+            )  # fmt: skip
+            matrix[:] = bend
+            for r in range(size):
+                matrix[r, r] += max(1e-15 * bend[r, r], 1e-13 / joint_span[groups[r]])
+            invert(matrix)
+            if not rough or (settled and not changed):
+                break
+            move = -(matrix @ slack)
+            start = slack @ move
+            if not start < 0.0:
+                break
+            low, high, step = 0.0, np.inf, 1.0
+            for _ in range(60):
+                trial[:] = shadow + step * move
+                excess(
+                    orders, groups, share_ptr, share_rank, share,
+                    curve_ptr, rate, price, soft, centre,
+                    joint_ptr, joint_rate, joint_price, joint_soft, joint_centre,
+                    level, trial, fill, slope, joint_slope, slack, bend,
+                )  # fmt: skip
+                value = slack @ move
+                if abs(value) <= 0.3 * abs(start) or high <= low * (1.0 + 1e-15):
+                    break
+                if value > 0.0:
+                    high = step
+                else:
+                    low = step
+                curve = move @ (bend @ move)
+                guess = step - value / curve if curve > 0.0 else np.inf
+                if high == np.inf:
+                    step = min(max(guess, 1.5 * step), 10.0 * step)
+                elif low + 0.02 * (high - low) < guess < high - 0.02 * (high - low):
+                    step = guess
+                else:
+                    step = 0.5 * (low + high)
+            still = True
+            for r in range(size):
+                still &= trial[r] == shadow[r]
+            shadow[:] = trial
+            settled = step == 1.0
+            if still:
+                break
+        prices[groups] = shadow
+        inverse[square[b] : square[b + 1]] = matrix.ravel()
+
+
+@kernel
+def joint_fills(
+    ptr: Ints,
+    rate: Floats,
+    price: Floats,
+    soft: Floats,
+    centre: Floats,
+    shadow: Floats,
+    joint: Floats,
+) -> None:
+    """joint (G,) = what the groups' curves demand at their shadow prices."""
+    for d in range(len(joint)):
+        top, bottom, left, slope = locate(
+            rate, price, ptr[d], ptr[d + 1] - 1, soft[d], centre[d], shadow[d]
+        )
+        joint[d] = demand(top, bottom, left, slope, shadow[d])
+
+
+@kernel
+def responses(
+    block_group: Ints,
+    block_order: Ints,
+    order_of: Ints,
+    square: Ints,
+    share_ptr: Ints,
+    share_rank: Ints,
+    share: Floats,
+    slope: Floats,
+    inverse: Floats,
+    move: Floats,
+    response: Floats,
+) -> Floats:
+    """response = (A - A G' inverse G A) move: first-order fall of the fills; returns it."""
+    for b in range(len(block_group) - 1):
+        size = block_group[b + 1] - block_group[b]
+        pull = np.zeros(size)
+        for n in range(block_order[b], block_order[b + 1]):
+            j = order_of[n]
+            for m in range(share_ptr[j], share_ptr[j + 1]):
+                pull[share_rank[m]] += share[m] * slope[j] * move[j]
+        shift = inverse[square[b] : square[b + 1]].reshape(size, size) @ pull
+        for n in range(block_order[b], block_order[b + 1]):
+            j = order_of[n]
+            response[j] = slope[j] * (move[j] - relief(share_ptr, share_rank, share, j, shift))
+    return response
+
+
+@kernel
+def changes(
+    block_order: Ints,
+    order_of: Ints,
+    square: Ints,
+    slope: Floats,
+    new_slope: Floats,
+    inverse: Floats,
+    new_inverse: Floats,
+    changed: Ints,
+) -> Ints:
+    """changed[b] = 1 where a slope or the inverse of block b differs; returns it."""
+    for b in range(len(changed)):
+        changed[b] = 0
+        for n in range(block_order[b], block_order[b + 1]):
+            changed[b] |= slope[order_of[n]] != new_slope[order_of[n]]
+        for a in range(square[b], square[b + 1]):
+            changed[b] |= inverse[a] != new_inverse[a]
+    return changed
+
+
+@kernel
+def curvature(
+    block_group: Ints,
+    block_order: Ints,
+    order_of: Ints,
+    square: Ints,
+    share_ptr: Ints,
+    share_rank: Ints,
+    share: Floats,
+    leg_ptr: Ints,
+    leg_product: Products,
+    leg_weight: Floats,
+    slope: Floats,
+    inverse: Floats,
+    chosen: Ints,
+    sign: float,
+    pull: Matrix,
+    place: Ints,
+    touched: Ints,
+    hessian: Matrix,
+) -> None:
+    """hessian += sign W'(A - A G' inverse G A)W over the `chosen` blocks, lower triangle.
+
+    Room: pull (q, K) zero, place (K,) -1, touched (K,); left as found.
+    """
+    for b in range(len(chosen)):
+        if not chosen[b]:
+            continue
+        size = block_group[b + 1] - block_group[b]
+        count = 0
+        for n in range(block_order[b], block_order[b + 1]):
+            j = order_of[n]
+            if slope[j] == 0.0:
+                continue
+            for a in range(leg_ptr[j], leg_ptr[j + 1]):
+                row = leg_product[a]
+                scaled = slope[j] * leg_weight[a]
+                for c in range(leg_ptr[j], a + 1):
+                    hessian[row, leg_product[c]] += sign * scaled * leg_weight[c]
+                if place[row] < 0:
+                    place[row] = count
+                    touched[count] = row
+                    count += 1
+                for m in range(share_ptr[j], share_ptr[j + 1]):
+                    pull[share_rank[m], row] += scaled * share[m]
+        weight = inverse[square[b] : square[b + 1]].reshape(size, size)
+        for m in range(count):
+            row = touched[m]
+            for n in range(count):
+                column = touched[n]
+                if column <= row:
+                    total = 0.0
+                    for r in range(size):
+                        for t in range(size):
+                            total += pull[r, row] * weight[r, t] * pull[t, column]
+                    hessian[row, column] -= sign * total
+        for m in range(count):
+            place[touched[m]] = -1
+            for r in range(size):
+                pull[r, touched[m]] = 0.0
