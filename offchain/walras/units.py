@@ -120,16 +120,16 @@ class MarketUnits:
     products: tuple[ProductUnits, ...]
 
     def product(self, name: str) -> ProductUnits:
-        """The product called ``name``: a symbol, or ``#id``, or a bare id that is no symbol.
+        """The product called ``name``: ``#id``, a symbol, or a bare id that is no symbol.
 
         Raises OrderError if there is none or if several share the symbol.
         """
-        named = [p for p in self.products if p.symbol == name]
+        named = [] if name.startswith("#") else [p for p in self.products if p.symbol == name]
         if len(named) > 1:
             ids = ", ".join(f"#{p.id}" for p in named)
             raise OrderError(f"several products are called {name}; name one of {ids}")
-        number = name.removeprefix("#")
-        if not named and number.isascii() and number.isdigit():
+        if not named:
+            number = name.removeprefix("#")
             named = [p for p in self.products if str(p.id) == number]
         if not named:
             raise OrderError(f"unknown product {name!r}; this market lists {self._listing()}")

@@ -37,7 +37,7 @@ def market(*events: Any) -> Market:
         view=lambda: SimpleNamespace(products=[SimpleNamespace(asset=asset)]),
         terms=SimpleNamespace(cash_unit=CASH_UNIT),
         history=lambda kinds, first, last: [
-            e for e in events if isinstance(e, tuple(kinds)) and first <= e.block_number <= last
+            e for e in events if first <= e.block_number <= last and isinstance(e, tuple(kinds))
         ],
     )
     return cast("Market", fake)

@@ -107,6 +107,13 @@ def test_market__symbol_that_is_a_number__comes_before_the_id() -> None:
     assert market.product("#0") is GOLD
 
 
+def test_market__symbol_that_looks_like_an_id__never_stands_for_another_product() -> None:
+    fake = ProductUnits(7, "#0", 18, 10**16, 1)
+    market = MarketUnits(CASH, (GOLD, fake))
+    assert market.product("#0") is market.by_id(0) is GOLD
+    assert market.by_id(7) is fake
+
+
 @pytest.mark.parametrize(
     ("value", "places", "text"),
     [

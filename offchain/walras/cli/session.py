@@ -21,7 +21,7 @@ from walras.chain.sender import Sender
 from walras.chain.trader import Trader
 from walras.chain.views import AccountView, Asset, MarketView
 from walras.cli.settings import Settings
-from walras.errors import AccountError, ChainError, ConfigError, NoContract
+from walras.errors import AccountError, ChainError, ConfigError, NoContract, OrderError
 from walras.orders import Holdings
 from walras.sealing import keccak256
 from walras.units import CashUnits, MarketUnits, ProductUnits
@@ -167,6 +167,8 @@ def market_units(view: MarketView) -> MarketUnits:
 def asset_units(view: MarketView, name: str) -> tuple[Asset, CashUnits | ProductUnits]:
     """The asset called ``name``: `cash`, the cash token's symbol, or a product."""
     units = market_units(view)
+    if name == units.cash.symbol and any(p.symbol == name for p in units.products):
+        raise OrderError(f"cash and a product are called {name}; name it cash or by its #id")
     if name.lower() == "cash" or name == units.cash.symbol:
         return view.cash, units.cash
     product = units.product(name)
