@@ -28,13 +28,15 @@ Pairs = list[tuple[bytes, bytes]]
 class Bid:
     """What one account seals, and what it deposits beyond fee and cover.
 
-    `body` replaces the encoding of `auths`, `spoil` changes the ciphertext, `short` takes cash
-    units off the deposit. `home` is deposited first (one lot), `held` are further lots.
+    `units` are declared if given, else what is needed less `fewer`. `body` replaces the encoding of
+    `auths`, `spoil` changes the ciphertext, `short` takes cash units off the deposit, `spare` adds
+    some. `home` is deposited first (one lot), `held` are further lots.
     """
 
     auths: tuple[Auth, ...] = ()
     valid_until: int = 0
     units: int | None = None
+    fewer: int = 0
     body: bytes | None = None
     spoil: Callable[[bytes], bytes] | None = None
     short: int = 0
@@ -148,7 +150,11 @@ def place(bench: Bench, batch: int, owner: str, bid: Bid) -> bytes:
         bench.deposit(owner, bid.home, bench.units[bid.home])
     if units is None:
         home = bench.account(owner)["home_product"] or None
-        units = 100 if bid.body is not None else required_units(submission, home=home and home - 1)
+        units = (
+            100
+            if bid.body is not None
+            else required_units(submission, home=home and home - 1) - bid.fewer
+        )
     needed = cover(submission)
     fee = sum(bench.look("admissionFee", units))
     cash = ceil_div(needed.cash + fee, X40) + bid.spare - bid.short

@@ -109,9 +109,9 @@ VOIDS: dict[str, tuple[Bid, VoidReason]] = {
         Bid(spoil=lambda ct: ct[:1] + (5).to_bytes(32) + ct[33:], body=GOOD),
         VoidReason.UNOPENED,
     ),
-    "too few units": (Bid((order({0: 1}, 5, buy=[1]),), units=14), VoidReason.OVERSIZED),
+    "too few units": (Bid((order({0: 1}, 5, buy=[1]),), fewer=1), VoidReason.OVERSIZED),
     "a word too many": (
-        Bid((order({0: 1, 2: 1}, 5, buy=[1]),), units=24, home=4),
+        Bid((order({0: 1, 2: 1}, 5, buy=[1]),), fewer=1, home=4),
         VoidReason.OVERSIZED,
     ),
     "expired": (

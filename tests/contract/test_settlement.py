@@ -77,8 +77,9 @@ def test_settler_takes_the_pot(bench: Bench) -> None:
     book = run(bench, 1, SHAPES["cross"])
     bench.go(1, Phase.FALLBACK)
     stranger = address("stranger")
+    pot = bench.batch()["pot"]
+    assert pot == bench.batch()["units"] * UNIT_FEE
     receipt = book.settle(book.prices(), stranger)
-    pot = 34 * UNIT_FEE
     assert receipt.event("Credited") == {"account": stranger, "amount": pot}
     bench.do(stranger, "claim", stranger)
     assert bench.held(CASH, stranger) == pot * bench.units[CASH] >> 40
