@@ -93,7 +93,7 @@ class _Search:
         self._place([reference << PRICE_BITS - 40 for reference in self.book.reference])
         capacity = self.book.capacity()
         deep = [max(1, lots << 17) for lots in capacity]
-        for stage in range(0, max(deep).bit_length(), _THINNING):
+        for stage in range(0, max(deep, default=1).bit_length(), _THINNING):
             self._deepen([max(1, depth >> stage) for depth in deep])
             close = [(lots << QUANTITY_BITS - 4 >> stage) + _ULP for lots in capacity]
             for _ in range(_STAGE_STEPS):
