@@ -268,6 +268,22 @@ def test_an_unknown_transaction_at_the_nonce_is_another_process() -> None:
         sender(node).send(TO, b"")
 
 
+def test_a_receipt_may_lag_behind_the_nonce() -> None:
+    node = FakeNode()
+    late: dict[str, Any] = {}
+
+    def counted() -> None:
+        node.include()
+        late.update(node.receipts)
+        node.receipts.clear()
+
+    node.at[1.0] = counted
+    node.at[8.0] = lambda: node.receipts.update(late)
+    assert sender(node).send(TO, b"").succeeded
+    assert node.clock == 8.0
+    assert len(node.broadcasts) == 1
+
+
 @pytest.mark.parametrize("answer", ["already known", "nonce too low: next nonce 8, tx nonce 7"])
 def test_the_node_may_know_better_than_its_answer(answer: str) -> None:
     """A repeated broadcast is told off although the first one went through."""

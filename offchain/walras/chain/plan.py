@@ -119,7 +119,7 @@ class _Section:
         """A positive amount, exact: decimals stand in quotes."""
         value = self._get(key)
         try:
-            number = Fraction(value) if isinstance(value, str | int) else None
+            number = Fraction(value) if type(value) in (str, int) else None
         except (ValueError, ZeroDivisionError):
             number = None
         if number is None:

@@ -44,6 +44,7 @@ class SendPolicy:
     poll_every: float = 0.25
     stuck_after: float = 30.0
     give_up_after: float = 300.0
+    receipt_lag: float = 10.0
     # Nodes replace at +10 % (Nethermind) or +12.5 % (none above); 13 % passes all.
     bump_percent: int = 13
     base_fee_multiple: int = 2
@@ -165,23 +166,26 @@ class Sender:
         watch: Watch,
     ) -> Receipt:
         started = priced = self._clock()
+        missing_since: float | None = None
         while True:
             receipt = self._included(attempts)
-            if receipt is not None:
-                if self._confirmed(receipt):
-                    return self._settled(receipt, to, data)
-            elif self.nonce() > attempts[-1].nonce and self._included(attempts) is None:
+            if receipt is not None and self._confirmed(receipt):
+                return self._settled(receipt, to, data)
+            now = self._clock()
+            # Nodes may count a transaction before they can show its receipt.
+            missing = receipt is None and self.nonce() > attempts[-1].nonce
+            missing_since = None if not missing else now if missing_since is None else missing_since
+            if missing_since is not None and now - missing_since >= self.policy.receipt_lag:
                 raise NonceTaken(
                     f"nonce {attempts[-1].nonce} of {self.address} went to an unknown transaction; "
                     "another process uses this account"
                 )
-            now = self._clock()
             if now - started >= self.policy.give_up_after:
                 raise TransactionStuck(
                     f"transaction 0x{attempts[-1].hash.hex()} was not confirmed within "
                     f"{self.policy.give_up_after:.0f} s; the node is slow or fees are too low"
                 )
-            if receipt is None and now - priced >= self.policy.stuck_after:
+            if receipt is None and not missing and now - priced >= self.policy.stuck_after:
                 self.simulate(to, data)
                 last = attempts[-1]
                 attempts.append(self._broadcast(to, data, last.nonce, last, watch))
