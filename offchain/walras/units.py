@@ -79,7 +79,7 @@ class ProductUnits:
 
     def least_deposit(self, lots_x44: int) -> Fraction:
         """The fewest tokens whose deposit brings at least so many lots X44."""
-        return _least_deposit(lots_x44, self.lot, X44) / 10**self.decimals
+        return Fraction(_least_deposit(lots_x44, self.lot, X44), 10**self.decimals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class CashUnits:
 
     def least_deposit(self, x40: int) -> Fraction:
         """The fewest cash tokens whose deposit brings at least so much cash X40."""
-        return _least_deposit(x40, self.unit, X40) / 10**self.decimals
+        return Fraction(_least_deposit(x40, self.unit, X40), 10**self.decimals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,13 @@ class MarketUnits:
     def by_id(self, product: int) -> ProductUnits:
         """The product with this id; OrderError if it is not listed."""
         return self.product(f"#{product}")
+
+    def label(self, product: int) -> str:
+        """The name to show for a product: its symbol, or #id where that could mean another."""
+        symbol = self.by_id(product).symbol
+        alike = [p for p in self.products if p.symbol == symbol]
+        unclear = len(alike) > 1 or symbol == self.cash.symbol or symbol.lower() == "cash"
+        return f"#{product}" if unclear or symbol.startswith("#") else symbol
 
     def ticks(self) -> dict[int, int]:
         """Tick X40 per lot by product id."""
@@ -230,10 +237,10 @@ def fraction_lcm(values: Iterable[Fraction]) -> Fraction:
     return Fraction(numerator, denominator)
 
 
-def _least_deposit(ledger: int, unit: int, one: int) -> Fraction:
+def _least_deposit(ledger: int, unit: int, one: int) -> int:
     """Base units, a multiple of the smallest deposit that the ledger holds exactly."""
     shared = gcd(unit, one)
-    return Fraction(-(-ledger // (one // shared)) * (unit // shared))
+    return -(-ledger // (one // shared)) * (unit // shared)
 
 
 def _on_grid(value: Fraction, unit: Fraction, grain: int, what: str) -> int:

@@ -114,6 +114,24 @@ def test_market__symbol_that_looks_like_an_id__never_stands_for_another_product(
     assert market.by_id(7) is fake
 
 
+def test_market__label__always_leads_back_to_the_product() -> None:
+    symbols = ("GOLD", "OIL", "OIL", "USD", "#0", "Cash")
+    products = tuple(ProductUnits(i, s, 18, 10**16, 1) for i, s in enumerate(symbols))
+    market = MarketUnits(CASH, products)
+    assert [market.label(i) for i in range(6)] == ["GOLD", "#1", "#2", "#3", "#4", "#5"]
+    assert all(market.product(market.label(p.id)) is p for p in products)
+
+
+def test_least_deposit__brings_at_least_that_much_and_is_exact() -> None:
+    # the smallest deposits that are exact: 5^16 of 10^16 base units a lot, 3 of 3·2^50, 1 of 1
+    cases = ((GOLD, 5**16), (OIL, 3 * 2**6), (CASH, 1))
+    for units, grain in cases:
+        for ledger in (1, 10**15 + 1, 3 * X44 + 1):
+            base = units.base_units(units.least_deposit(ledger))
+            assert base % grain == 0
+            assert units.ledger(base - grain) < ledger <= units.ledger(base)
+
+
 @pytest.mark.parametrize(
     ("value", "places", "text"),
     [

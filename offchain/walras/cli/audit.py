@@ -172,7 +172,7 @@ def _show_prices(report: AuditReport, posted: Posted, units: MarketUnits) -> Non
         deviation = report.deviations.get(k)
         rows.append(
             (
-                product.symbol,
+                units.label(k),
                 exact_text(_price(price, k, units), places=8),
                 exact_text(product.tokens_of_ledger(posted.volumes[k]), places=6),
                 "" if deviation is None else f"{float(deviation):+.1e}",
@@ -185,7 +185,7 @@ def _show_prices(report: AuditReport, posted: Posted, units: MarketUnits) -> Non
 def _moves(fills: Mapping[int, int], units: MarketUnits) -> str:
     return portfolio_text(
         [
-            (units.by_id(k).symbol, _rounded(units.by_id(k).tokens_of_ledger(fill)))
+            (units.label(k), _rounded(units.by_id(k).tokens_of_ledger(fill)))
             for k, fill in fills.items()
             if fill
         ]
@@ -218,16 +218,16 @@ def _data(report: AuditReport, posted: Posted, units: MarketUnits) -> dict[str, 
         "phase": Phase.SETTLED.name,
         "checks": [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in report.checks],
         "prices": {
-            units.by_id(k).symbol: plain_text(_price(p, k, units)) for k, p in posted.prices.items()
+            units.label(k): plain_text(_price(p, k, units)) for k, p in posted.prices.items()
         },
         "volumes": {
-            units.by_id(k).symbol: plain_text(units.by_id(k).tokens_of_ledger(v))
+            units.label(k): plain_text(units.by_id(k).tokens_of_ledger(v))
             for k, v in posted.volumes.items()
         },
         "fills": {
             to_checksum_address(address): {
                 "products": {
-                    units.by_id(k).symbol: plain_text(units.by_id(k).tokens_of_ledger(v))
+                    units.label(k): plain_text(units.by_id(k).tokens_of_ledger(v))
                     for k, v in moves.items()
                 },
                 "cash": plain_text(units.cash.cash(settlement.cash[address])),
@@ -244,5 +244,5 @@ def _data(report: AuditReport, posted: Posted, units: MarketUnits) -> dict[str, 
         "surplus": plain_text(_in_cash(report.total_surplus, units)),
         "loss_to_rounding": plain_text(units.cash.cash(posted.loss)),
         "freedom_of_prices": plain_text(units.cash.cash(posted.freedom)),
-        "second_opinion": {units.by_id(k).symbol: float(d) for k, d in report.deviations.items()},
+        "second_opinion": {units.label(k): float(d) for k, d in report.deviations.items()},
     }

@@ -35,7 +35,7 @@ class _Amount:
 
     @property
     def text(self) -> str:
-        return f"{exact_text(self.tokens, places=self.asset.decimals)} {self.asset.symbol}"
+        return _shown(self.base, self.asset)
 
 
 @click.command()
@@ -119,7 +119,8 @@ def balance(session: Session, address: str | None, as_json: bool) -> None:
             if asset.is_cash
             else market.by_id(asset.id).tokens_of_ledger(account.lots.get(asset.id, 0))
         )
-        rows.append((asset.symbol, ledger, wallet, asset.decimals))
+        name = asset.symbol if asset.is_cash else market.label(asset.id)
+        rows.append((name, ledger, wallet, asset.decimals))
     claimable = market.cash.cash(account.claimable)
     data = {
         "account": account.address,
@@ -224,9 +225,8 @@ def _require_movable(view: MarketView, account: AccountView) -> None:
 def _require_wallet(account: AccountView, amount: _Amount) -> None:
     there = account.wallet[amount.asset.id]
     if there < amount.base:
-        held = exact_text(Fraction(there, 10**amount.asset.decimals), places=amount.asset.decimals)
         raise OrderError(
-            f"the wallet of {account.address} holds {held} {amount.asset.symbol}, "
+            f"the wallet of {account.address} holds {_shown(there, amount.asset)}, "
             f"not {amount.text}; deposit less or get more of the token first"
         )
 
@@ -234,11 +234,15 @@ def _require_wallet(account: AccountView, amount: _Amount) -> None:
 def _require_ledger(account: AccountView, amount: _Amount) -> None:
     there = amount.asset.to_base_units(_held(account, amount.asset))
     if not 0 < amount.base <= there:
-        held = exact_text(Fraction(there, 10**amount.asset.decimals), places=amount.asset.decimals)
         raise OrderError(
-            f"the market holds {held} {amount.asset.symbol} for {account.address}; "
+            f"the market holds {_shown(there, amount.asset)} for {account.address}; "
             "withdraw that much at most, or `all`"
         )
+
+
+def _shown(base_units: int, asset: Asset) -> str:
+    amount = Fraction(base_units, 10**asset.decimals)
+    return f"{exact_text(amount, places=asset.decimals)} {asset.symbol}"
 
 
 def _deposit(session: Session, amount: _Amount, permit: bool) -> Receipt:
@@ -264,7 +268,11 @@ def _deposit_and_seal(
         {a.asset.id: a.base for a in wanted}, view.current, prepared.units, ciphertext
     )
     data = sealed_facts(account.address, view, prepared, prepared.units, receipt)
-    data["deposited"] = {a.asset.symbol: plain_text(a.tokens) for a in wanted}
+    market = prepared.market
+    data["deposited"] = {
+        market.cash.symbol if a.asset.is_cash else market.label(a.asset.id): plain_text(a.tokens)
+        for a in wanted
+    }
 
     def show() -> None:
         say(f"Deposited {', '.join(a.text for a in wanted)}.")

@@ -137,7 +137,7 @@ def asset_amounts(market: MarketUnits, amounts: Cover) -> dict[str, Fraction]:
         named[market.cash.symbol] = market.cash.cash(amounts.cash)
     for product, lots in amounts.lots.items():
         if lots:
-            named[market.by_id(product).symbol] = market.by_id(product).tokens_of_ledger(lots)
+            named[market.label(product)] = market.by_id(product).tokens_of_ledger(lots)
     return named
 
 
@@ -147,7 +147,7 @@ def deposits_for(market: MarketUnits, amounts: Cover) -> dict[str, Fraction]:
     if amounts.cash:
         named["cash"] = market.cash.least_deposit(amounts.cash)
     for product, lots in amounts.lots.items():
-        named[market.by_id(product).symbol] = market.by_id(product).least_deposit(lots)
+        named[market.label(product)] = market.by_id(product).least_deposit(lots)
     return named
 
 

@@ -100,9 +100,7 @@ def _fills(fate: _Fate, units: MarketUnits) -> list[tuple[Auth, dict[str, Fracti
     fills = []
     for auth, rate in zip(_auths(fate), rates, strict=False):
         tokens = {
-            units.by_id(leg.product).symbol: units.by_id(leg.product).tokens_of_ledger(
-                leg.weight * rate
-            )
+            units.label(leg.product): units.by_id(leg.product).tokens_of_ledger(leg.weight * rate)
             for leg in auth.legs
         }
         cash = units.cash.cash(Fraction(-portfolio_price(auth, settlement.prices) * rate, X44**2))
