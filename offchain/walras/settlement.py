@@ -29,7 +29,7 @@ def decode_submissions(data: bytes) -> list[tuple[bytes, bytes]]:
     while at < len(data):
         start = at + _ENTRY_HEAD
         end = start + int.from_bytes(data[start - 2 : start])
-        if end > len(data) or start > len(data):
+        if end > len(data):
             raise CertificateError("TruncatedData")
         submissions.append((data[at : at + 20], data[start:end]))
         at = end

@@ -121,6 +121,7 @@ def test_word_gas_counts_pairs_of_products_but_not_home() -> None:
     assert word_gas((4,), None) == 0
     assert word_gas((4, 5), None) == 22_500  # 5 lies in a word of its own, home 4 does not
     assert word_gas((4, 5), 5) == 22_500
+    assert word_gas((4, 5, 6), None) == 45_000
     assert word_gas((4, 5), 6) == 22_500
     assert word_gas((4, 5, 6, 9), 6) == 45_000
     assert word_gas((0,), 7) == 22_500

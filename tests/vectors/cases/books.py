@@ -148,13 +148,17 @@ def basket() -> tuple[Bidder, ...]:
 def homes() -> tuple[Bidder, ...]:
     """First products, words saved by a home, and a home that the submission does not touch."""
     words = portfolio({0: 1, 1: 1, 2: 1}, 400, 5)
-    gas = 17_000 + 30 * (69 + len(encode(Submission((words,))))) + 24_000 + 2_500 + 2_700 + 700
+    three = (Step(1, 0),) * 3
+    whole = [Auth((Leg(k, 1),), CASH, 0, three, ()) for k in (0, 1)]  # 74,000 gas to the last unit
+    gas = 16_000 + 30 * (69 + len(encode(Submission((words,))))) + 24_000 + 2_500 + 2_700 + 700
     return (
         bidder(words, home=None, units=-(-(gas + 2 * 22_500) // 2_000)),
         bidder(words, home=None, units=-(-(gas + 2 * 22_500) // 2_000) - 1),
         bidder(words, home=2, units=-(-(gas + 22_500) // 2_000)),
         bidder(words, home=2, units=-(-(gas + 22_500) // 2_000) - 1),
         bidder(words, home=3, units=-(-(gas + 2 * 22_500) // 2_000)),
+        bidder(*whole, home=0, units=37),
+        bidder(*whole, home=0, units=36),
         bidder(sell(0, 200, 9)),
         bidder(sell(1, 30, 9), sell(2, 5, 20)),
     )

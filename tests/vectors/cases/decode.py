@@ -281,6 +281,8 @@ def capacity() -> Iterator[Case]:
         yield f"a buy in a ciphertext of {length} bytes, 18 units", one, 18, length
     for length in (3_675, 3_676):
         yield f"a pair in a ciphertext of {length} bytes, 255 units", whole, 255, length
+    yield "gas used up by the head", one, 14, 100
+    yield "gas used up by the auth", one, 15, 30
     yield "no units", one, 0, 0
     yield "64 products in one unit", body(range(64), BUY), 1, 0
     yield "kind 1 in one unit", body([0], BUY, kind=1), 1, 0
