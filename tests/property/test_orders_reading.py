@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from walras.curve import demand, drops, tau
@@ -17,6 +17,7 @@ from walras.orders.describe import summarise
 from walras.submission import decode, encode
 from walras.units import CashUnits, MarketUnits, ProductUnits
 
+TAME = settings(max_examples=150, deadline=None)
 CASH = CashUnits("USD", decimals=2, unit=1)
 
 
@@ -79,6 +80,7 @@ def wanted(points: list[tuple[Fraction, Fraction]], price: Fraction) -> tuple[Fr
     return low, high
 
 
+@TAME
 @given(
     markets(), orders(), st.lists(st.integers(-10_000, 10_000), min_size=1, max_size=6), st.data()
 )
@@ -103,6 +105,7 @@ def test_contracts_curve__never_trades_beyond_the_asked_one(
     assert decoded.submission == submission
 
 
+@TAME
 @given(markets(), orders())
 def test_readings__are_never_worse_than_asked(market: MarketUnits, order: Asked) -> None:
     value, points = order
@@ -118,6 +121,7 @@ def test_readings__are_never_worse_than_asked(market: MarketUnits, order: Asked)
             assert reading.read >= reading.asked
 
 
+@TAME
 @given(orders())
 def test_steep_points__are_met_exactly(order: Asked) -> None:
     value, points = order
