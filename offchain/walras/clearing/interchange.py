@@ -221,14 +221,13 @@ class _Builder:
         return np.maximum(capacity, 1.0)
 
     def _reference_prices(self) -> Any:
-        """Given ones; else the middle of the prices that single-product portfolios name; else 1."""
+        """Given ones; else the middle of what single-product orders name for it; else 1."""
         named: dict[str, list[float]] = {product: [] for product in self._products}
-        for name in self._traded:
+        for name in self._own:
             basis = self._bases[name]
             if len(basis) == 1:
                 ((product, weight),) = basis.items()
-                for demand, share in self._demands[name].items():
-                    named[product] += [p * share / weight for _, p in self._curves[demand]]
+                named[product] += [price / weight for _, price in self._order_curve(name)]
         middle = {
             k: (min(prices) + max(prices)) / 2 if prices else 1.0 for k, prices in named.items()
         }

@@ -44,10 +44,10 @@ def polish(
     Without a start the search begins at the references with a deep maker that is thinned out.
     Raises ClearingError, with the worst product and its residue, if the steps do not suffice.
     """
-    search = _Search(book)
-    if start is None or not search.walk(start, _PATIENCE):
+    search = _Search(book, start)
+    if start is None or not search.walk(_PATIENCE):
         search.thin_out()
-        if not search.walk(None, max_steps):
+        if not search.walk(max_steps):
             product, residue = search.worst()
             raise ClearingError(
                 f"no accepted prices after {search.steps} exact steps: the book's product "
@@ -68,16 +68,15 @@ class _Search:
     excess: list[int]
     answer: Response
 
-    def __init__(self, book: ExactBook) -> None:
+    def __init__(self, book: ExactBook, start: Sequence[int] | None) -> None:
         self.book = book
         self.steps = 0
         self.evaluations = 0
-        self._place([reference << PRICE_BITS - 40 for reference in book.reference])
+        self.prices = self._references() if start is None else [price << GUARD for price in start]
+        self._deepen([1] * book.products)
 
-    def walk(self, start: Sequence[int] | None, most: int) -> bool:
-        """Up to `most` steps from `start` (X84; None: from here) until prices are accepted."""
-        if start is not None:
-            self._place([price << GUARD for price in start])
+    def walk(self, most: int) -> bool:
+        """Up to `most` steps from here until the rounded prices are accepted."""
         for _ in range(most):
             if self._arrived() and self.book.accepts(self.rounded()):
                 return True
@@ -90,7 +89,7 @@ class _Search:
 
     def thin_out(self) -> None:
         """Follow the root while the maker thins from the depth of the whole book to its own."""
-        self._place([reference << PRICE_BITS - 40 for reference in self.book.reference])
+        self.prices = self._references()
         capacity = self.book.capacity()
         deep = [max(1, lots << 17) for lots in capacity]
         for stage in range(0, max(deep, default=1).bit_length(), _THINNING):
@@ -142,11 +141,11 @@ class _Search:
         maker = maker_slopes(self.book, self.depth)
         return float(self.book.slopes(answer.ramp) @ moved**2 + maker @ cash**2)
 
-    def _place(self, prices: list[int]) -> None:
-        self.prices = prices
-        self._deepen([1] * self.book.products)
+    def _references(self) -> list[int]:
+        return [reference << PRICE_BITS - 40 for reference in self.book.reference]
 
     def _deepen(self, depth: list[int]) -> None:
+        """Take the maker that deep, here."""
         self.depth = depth
         self.answer, self.excess = self._respond(self.prices)
 
