@@ -375,15 +375,16 @@ def test_too_late__says_when_again(
     assert wallet.json("balance")["live_in_batch"] == 1
 
 
-def test_expired_and_not_yet_trading__are_refused_before_sealing(
-    venue: Venue, wallet: Wallet
-) -> None:
+def test_expired_order__is_refused_before_sealing(venue: Venue, wallet: Wallet) -> None:
     venue.advance(1, Phase.OPEN)
     wallet.text("deposit", "cash", "1000")
     lock_out = venue.schedule.boundaries(1).lock_out
     late = order(BUY, valid_until=lock_out - 1)
     assert "expires before batch 1 locks out" in wallet.refused("order", "seal", late)
-    wallet.text("order", "seal", order(BUY, valid_until=lock_out))
+    in_time = order(BUY, valid_until=lock_out)
+    assert wallet.json("order", "check", in_time)["valid_until"] == lock_out
+    assert "Void in batches that lock out after" in wallet.text("order", "check", in_time)
+    wallet.text("order", "seal", in_time)
 
 
 def test_missing_key__is_told_to_the_bidder(venue: Venue, wallet: Wallet) -> None:

@@ -53,7 +53,8 @@ def check(session: Session, file: Path, as_json: bool) -> None:
     prepared = prepare(session, file, view, account)
     references = {p.asset.id: p.state.reference for p in view.products}
     summaries = [summarise(a, prepared.market, references) for a in prepared.auths]
-    emit(as_json, _check_data(prepared, summaries), lambda: _show_check(prepared, summaries))
+    data = _check_data(prepared, summaries)
+    emit(as_json, data, lambda: _show_check(prepared, summaries, view.now))
 
 
 @order.command("seal")
@@ -159,7 +160,7 @@ def show_sealed(view: MarketView, data: dict[str, Any], cash: str) -> None:
     )
 
 
-def _show_check(prepared: Prepared, summaries: list[Summary]) -> None:
+def _show_check(prepared: Prepared, summaries: list[Summary], now: int) -> None:
     cash = prepared.market.cash
     for summary in summaries:
         say(f"Auth {summary.name}: {summary.portfolio}", "bold")
@@ -179,6 +180,8 @@ def _show_check(prepared: Prepared, summaries: list[Summary]) -> None:
         title = f"How the contract reads it (prices in {cash.symbol} per unit)"
         table(title, ("rate", "price asked", "price read", ""), rows, left=0)
     _show_escrow(prepared)
+    if prepared.submission.valid_until:
+        say(f"Void in batches that lock out after {clock(prepared.submission.valid_until, now)}.")
 
 
 def _show_escrow(prepared: Prepared) -> None:
@@ -233,6 +236,7 @@ def _check_data(prepared: Prepared, summaries: list[Summary]) -> dict[str, Any]:
         "escrow": {name: plain_text(amount) for name, amount in escrow.items()},
         "missing": {k: plain_text(v) for k, v in missing.items()} if known else None,
         "covered": prepared.covered if known else None,
+        "valid_until": prepared.submission.valid_until,
         "units": prepared.units,
         "bytes": prepared.ciphertext_length,
         "fee": plain_text(prepared.market.cash.cash(prepared.fee)),
