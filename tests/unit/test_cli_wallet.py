@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from tests.e2e.venue import Venue, open_venue, sell
+from tests.e2e.venue import LOT, Venue, open_venue, sell
 from walras.batch import CASH
 from walras.certificate import open_batch
 from walras.chain.accounts import Kdf, Keystore
+from walras.chain.deploy import deploy_contract
 from walras.chain.devnode import start_anvil
 from walras.clearing.problem import solve_batch
 from walras.cli import audit as audit_module
@@ -385,6 +386,17 @@ def test_expired_order__is_refused_before_sealing(venue: Venue, wallet: Wallet) 
     assert wallet.json("order", "check", in_time)["valid_until"] == lock_out
     assert "Void in batches that lock out after" in wallet.text("order", "check", in_time)
     wallet.text("order", "seal", in_time)
+
+
+def test_product_listed_today__trades_from_the_next_batch_on(venue: Venue, wallet: Wallet) -> None:
+    venue.advance(1, Phase.OPEN)
+    wallet.text("deposit", "cash", "1000")
+    wallet.text("order", "seal", order(BUY))
+    token = deploy_contract(venue.operator.sender, "MockToken", "Cherry", "CHER", 18)
+    venue.operator.list_product(token, LOT, 10 << 24, 1, 20, 1 << 34)
+    new = order({"portfolio": {"CHER": 1}, "data": {"demand": [[0, 10], [1, 9]]}})
+    assert wallet.json("order", "check", new)["escrow"] == {"USD": "10"}
+    assert "CHER trades from the next batch on" in wallet.refused("order", "seal", new)
 
 
 def test_missing_key__is_told_to_the_bidder(venue: Venue, wallet: Wallet) -> None:
