@@ -185,10 +185,10 @@ class Chain:
 
 
 @contextmanager
-def quick_chain() -> Iterator[Chain]:
+def quick_chain(start: int = GENESIS_TIME) -> Iterator[Chain]:
     """A chain of its own Anvil: free gas, every sender unlocked, real code size limit."""
     free = ["--auto-impersonate", "--block-base-fee-per-gas", "0", "--gas-price", "0"]
-    limits = ["--gas-limit", str(2 * GAS_LIMIT), "--timestamp", str(GENESIS_TIME)]
+    limits = ["--gas-limit", str(2 * GAS_LIMIT), "--timestamp", str(start)]
     with start_anvil(*free, *limits, "--accounts", "1") as node:
         chain = Chain(node.url)
         try:
