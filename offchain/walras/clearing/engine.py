@@ -51,7 +51,7 @@ class _Search:
         self.parts = self.market.parts()
         self.dual = Dual(self.parts, self.market.maker)
         self.thick = book.orders >= _THICK * book.products
-        self.any_flat = bool(self.market.flat.any()) or book.groups > 0
+        self.any_flat = any(part.any_flat for part in self.parts)
         self.newton = Newton(self.market, local=1.0 if self.any_flat and self.thick else 0.1)
         self._lap("setup")
 

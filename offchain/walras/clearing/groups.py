@@ -47,6 +47,7 @@ class Groups:
         owner = np.repeat(np.arange(book.groups), np.diff(ptr))
         level = inner & (step > 0) & (fall <= 1e-13 * (self._span * (high - low))[owner])
         self._flat[owner[level]] = 1.0
+        self.any_flat = members.any_flat or bool(self._flat.any())
         self._soft = np.zeros(book.groups)
         self._centre = np.zeros(book.groups)
         count = len(self.index)

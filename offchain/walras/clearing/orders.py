@@ -30,6 +30,7 @@ class Part(Protocol):
     """
 
     index: Ints
+    any_flat: bool  # some curve has a step without a slope
 
     def refresh(
         self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
@@ -75,6 +76,7 @@ class Orders:
         self.legs, self.curves, self.span, self.scale = legs, curves, span, scale
         self.index = index
         self.flat = np.flatnonzero(flat)
+        self.any_flat = len(self.flat) > 0
         size = len(span)
         ptr, rate, _ = curves
         self.low, self.high = rate[ptr[:-1]], rate[ptr[1:] - 1]

@@ -1,0 +1,42 @@
+"""The kernels once more in plain NumPy and Python: slow, obvious, the same results."""
+
+import numpy as np
+
+from walras.clearing.book import Floats, Ints
+from walras.clearing.orders import Curves, Legs
+
+
+def matrix(legs: Legs, products: int) -> Floats:
+    """W (n, K)."""
+    ptr, product, weight = legs
+    whole = np.zeros((len(ptr) - 1, products))
+    whole[np.repeat(np.arange(len(ptr) - 1), np.diff(ptr)), product] = weight
+    return whole
+
+
+def demands(curves: Curves, soft: Floats, centre: Floats, level: Floats) -> tuple[Floats, Floats]:
+    """Fills and slopes (n,) of softened curves: interpolation between breakpoints."""
+    ptr, rate, price = curves
+    fill, slope = np.zeros(len(level)), np.zeros(len(level))
+    for i, s in enumerate(level):
+        x = rate[ptr[i] : ptr[i + 1]]
+        m = price[ptr[i] : ptr[i + 1]] - soft[i] * (x - centre[i])
+        if s >= m[0]:
+            fill[i] = x[0]
+        elif s < m[-1]:
+            fill[i] = x[-1]
+        else:
+            j = int(np.flatnonzero(m <= s)[0])
+            slope[i] = (x[j] - x[j - 1]) / (m[j - 1] - m[j])
+            fill[i] = x[j - 1] + (m[j - 1] - s) * slope[i]
+    return fill, slope
+
+
+def lower(hessian: Floats) -> Floats:
+    """Both triangles from the lower one."""
+    return np.asarray(np.tril(hessian) + np.tril(hessian, -1).T)
+
+
+def leaving(piece: Floats, level: Floats) -> Ints:
+    """Orders whose level is off their piece."""
+    return np.flatnonzero(~((piece[:, 1] <= level) & (level < piece[:, 0])))

@@ -1,0 +1,143 @@
+"""Every kernel against its NumPy reading."""
+
+import numpy as np
+import pytest
+
+from tests.unit.clearing import reading
+from tests.unit.clearing.books import random_draft
+from walras.clearing import kernels
+from walras.clearing.dual import Dual, Market
+from walras.clearing.orders import Orders
+
+
+@pytest.fixture(params=range(6))
+def orders(request: pytest.FixtureRequest) -> Orders:
+    market = Market(random_draft(request.param, 4, 60, flat=0.2 * (request.param % 3)).book())
+    part = market.parts()[0]
+    assert isinstance(part, Orders)
+    part.soften(0.01, flat_only=bool(request.param % 2))
+    return part
+
+
+def at(orders: Orders, seed: int) -> np.ndarray:
+    return orders.scale * 0.01 * np.random.default_rng(seed).standard_normal(len(orders.scale))
+
+
+def expected(orders: Orders, q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    weights = reading.matrix(orders.legs, len(q))
+    fill, slope = reading.demands(orders.curves, orders.soft, orders.centre, weights @ q)
+    return fill, -weights.T @ fill, weights.T @ (slope[:, None] * weights)
+
+
+def test_refresh_gives_fills_gradient_and_curvature(orders: Orders) -> None:
+    q, size = at(orders, 1), len(orders.scale)
+    gradient, hessian = np.zeros(size), np.zeros((size, size))
+    orders.refresh(q, gradient, hessian)
+    fill, slope, bend = expected(orders, q)
+    np.testing.assert_allclose(orders.fills(), fill, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-7)
+    np.testing.assert_allclose(reading.lower(hessian), bend, rtol=1e-9, atol=1e-9 * abs(bend).max())
+
+
+def test_steps_keep_gradient_and_curvature_as_if_computed_anew(orders: Orders) -> None:
+    dual = Dual([orders], np.full(len(orders.scale), 0.1))
+    dual.refresh()
+    largest = abs(dual.hessian).max()
+    for seed, length in ((1, 1.0), (2, 0.3), (3, 1e-3), (4, 1e-5), (5, 1e-3), (6, 2.0)):
+        dual.aim(at(orders, seed) * (1.0 if seed < 3 else length), length)
+        dual.commit(length)
+        fill, slope, bend = expected(orders, dual.q)
+        np.testing.assert_allclose(dual.fills(), fill, rtol=1e-7, atol=1e-7)
+        np.testing.assert_allclose(
+            dual.gradient - 0.1 * dual.q, slope, rtol=1e-7, atol=1e-7 * abs(fill).max()
+        )
+        np.testing.assert_allclose(
+            reading.lower(dual.hessian), bend, rtol=1e-7, atol=1e-10 * largest
+        )
+
+
+def test_derivative_along_a_line_is_that_of_the_gradient(orders: Orders) -> None:
+    dual = Dual([orders], np.full(len(orders.scale), 0.1))
+    dual.refresh()
+    direction = at(orders, 7)
+    dual.aim(direction, 0.5)
+    for step in (0.5, 0.1, 0.4999, 1.0, 3.0):
+        _, slope, bend = expected(orders, step * direction)
+        first, second = dual.along(step)
+        assert first == pytest.approx(
+            float((slope + 0.1 * step * direction) @ direction), rel=1e-8, abs=1e-6
+        )
+        assert second == pytest.approx(float(direction @ (bend @ direction + 0.1 * direction)))
+
+
+def test_leavers_are_those_off_their_piece(orders: Orders) -> None:
+    size = len(orders.scale)
+    orders.refresh(np.zeros(size), np.zeros(size), np.zeros((size, size)))
+    direction = at(orders, 8)
+    move, listed = np.zeros(len(orders.level)), np.zeros(len(orders.level) + 1, np.int64)
+    everyone = np.arange(len(orders.level))
+    stand = (orders.level, orders.piece)
+    count = kernels.leavers(*orders.legs, direction, 0.7, *stand, everyone, move, listed)
+    level = reading.matrix(orders.legs, size) @ (0.7 * direction)
+    np.testing.assert_array_equal(listed[:count], reading.leaving(orders.piece, level))
+
+
+def test_unwatched_orders_cannot_leave_within_the_radius(orders: Orders) -> None:
+    size = len(orders.scale)
+    orders.refresh(np.zeros(size), np.zeros(size), np.zeros((size, size)))
+    orders.recentre()
+    orders.refresh(np.zeros(size), np.zeros(size), np.zeros((size, size)))
+    radius = 1e-3 * orders.scale
+    watched = np.zeros(len(orders.level) + 1, np.int64)
+    soft, stand = (orders.soft, orders.centre), (orders.level, orders.piece)
+    count = kernels.watch(
+        *orders.legs, *orders.curves, *soft, np.zeros(size), radius, *stand, watched
+    )
+    assert 0 < count < len(orders.level)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        q = radius * rng.uniform(-1, 1, size)
+        level = reading.matrix(orders.legs, size) @ q
+        assert set(reading.leaving(orders.piece, level)) <= set(watched[:count])
+
+
+def test_settling_follows_new_centres_as_a_refresh_would() -> None:
+    orders = Market(random_draft(3, 4, 80, flat=0.5).book()).parts()[0]
+    dual = Dual([orders], np.full(4, 0.1))
+    dual.soften(1e-2, flat_only=True)
+    dual.refresh()
+    for seed in range(5):
+        dual.aim(at(orders, seed) * 0.1**seed, 1.0)
+        dual.commit(1.0)
+        dual.recentre()
+        dual.settle()
+        gradient, hessian = dual.gradient, dual.hessian.copy()
+        fresh = Dual([orders], dual.maker)
+        fresh.q[:] = dual.q
+        fresh.refresh()
+        np.testing.assert_allclose(gradient, fresh.gradient, rtol=1e-7, atol=1e-6)
+        np.testing.assert_allclose(hessian, fresh.hessian, rtol=1e-7, atol=1e-9 * abs(hessian).max())
+
+
+def test_gather_scatter_and_rows() -> None:
+    orders = Market(random_draft(9, 5, 40).book()).parts()[0]
+    assert isinstance(orders, Orders)
+    weights, q = reading.matrix(orders.legs, 5), np.arange(5.0)
+    np.testing.assert_allclose(kernels.gather(*orders.legs, q, np.empty(40)), weights @ q)
+    fill = np.arange(40.0)
+    np.testing.assert_allclose(kernels.scatter(*orders.legs, fill, np.zeros(5)), weights.T @ fill)
+    chosen = np.array([3, 4, 17, 39])
+    part = orders.subset(chosen)
+    np.testing.assert_array_equal(reading.matrix(part.legs, 5), weights[chosen])
+    np.testing.assert_array_equal(part.low, orders.low[chosen])
+
+
+def test_system_scales_to_a_unit_diagonal() -> None:
+    root = np.random.default_rng(0).standard_normal((6, 6))
+    whole, damping = root @ root.T, np.arange(6.0)
+    unit, scaled = np.empty(6), np.zeros((6, 6))
+    kernels.system(np.tril(whole), damping, unit, scaled)
+    damped = whole + np.diag(damping)
+    np.testing.assert_allclose(
+        reading.lower(scaled), damped / np.sqrt(np.outer(np.diag(damped), np.diag(damped)))
+    )
