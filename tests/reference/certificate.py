@@ -42,7 +42,7 @@ def status(batch: Batch, account: dict[str, Any], ct: bytes, tick: dict[int, int
     )
     if 0 < reading.valid_until < batch["lockOut"]:
         reading.reason = wire.EXPIRED
-    elif gas > account["units"] * 2_000:
+    elif gas > account["units"] * wire.UNIT_GAS:
         reading.reason = wire.OVERSIZED
     elif lacks:
         reading.reason = wire.UNCOVERED

@@ -10,6 +10,16 @@ from math import ceil
 from tests.reference.curves import Order
 
 UNOPENED, MALFORMED, OVERSIZED, EXPIRED, UNCOVERED = 1, 2, 3, 4, 5
+UNIT_GAS = 2_000
+GAS = {
+    "submission": 16_000,
+    "byte": 30,
+    "product": 8_000,
+    "auth": 2_500,
+    "leg": 900,
+    "step": 700,
+    "word": 22_500,
+}
 
 
 class VoidError(Exception):
@@ -61,8 +71,8 @@ def _read(
     require(n_costs == 0)
     reading.valid_until = number(body, 1, 5)
     # rule 2
-    reading.gas += 17_000 + 30 * ct_length + 8_000 * n_products
-    require(reading.gas <= units * 2_000, OVERSIZED)
+    reading.gas += GAS["submission"] + GAS["byte"] * ct_length + GAS["product"] * n_products
+    require(reading.gas <= units * UNIT_GAS, OVERSIZED)
     require(ct_length + 22 + 64 * n_products <= 15 * units, OVERSIZED)
     # rule 3
     listed = [number(body, 7 + 2 * i, 2) for i in range(n_products)]
@@ -91,8 +101,8 @@ def _read_auth(reading: Reading, body: bytes, at: int, units: int, ticks: Mappin
     require(n_buy <= 16)
     require(n_sell <= 16)
     require(n_buy + n_sell >= 1)
-    reading.gas += 2_500 + 900 * n_legs + 700 * (n_buy + n_sell)
-    require(reading.gas <= units * 2_000, OVERSIZED)
+    reading.gas += GAS["auth"] + GAS["leg"] * n_legs + GAS["step"] * (n_buy + n_sell)
+    require(reading.gas <= units * UNIT_GAS, OVERSIZED)
     indices = [number(body, at + 4 + 4 * i, 1) for i in range(n_legs)]
     weights = [number(body, at + 5 + 4 * i, 3, signed=True) for i in range(n_legs)]
     require(indices == sorted(set(indices)))
@@ -127,7 +137,7 @@ def _read_auth(reading: Reading, body: bytes, at: int, units: int, ticks: Mappin
 def extra_words_gas(products: list[int], home: int | None) -> int:
     """Rule 7."""
     home = products[0] if home is None else home
-    return 22_500 * len({product // 2 for product in products if product != home})
+    return GAS["word"] * len({product // 2 for product in products if product != home})
 
 
 def needed_cash(orders: list[Order]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.reference.curves import Order
-from tests.reference.wire import needed_cash, needed_lots
+from tests.reference.wire import GAS, UNIT_GAS, needed_cash, needed_lots
 from tests.vectors.cases.codec import order_of
 from walras.auths import Auth, Leg, Step, Submission
 from walras.submission import encode
@@ -148,20 +148,43 @@ def basket() -> tuple[Bidder, ...]:
 def homes() -> tuple[Bidder, ...]:
     """First products, words saved by a home, and a home that the submission does not touch."""
     words = portfolio({0: 1, 1: 1, 2: 1}, 400, 5)
-    three = (Step(1, 0),) * 3
-    whole = [Auth((Leg(k, 1),), CASH, 0, three, ()) for k in (0, 1)]  # 74,000 gas to the last unit
-    gas = 16_000 + 30 * (69 + len(encode(Submission((words,))))) + 24_000 + 2_500 + 2_700 + 700
+    two_words, one_word = (-(-gas((words,), n) // UNIT_GAS) for n in (2, 1))
+    exact = used_up()
+    units = gas(exact, 1) // UNIT_GAS
     return (
-        bidder(words, home=None, units=-(-(gas + 2 * 22_500) // 2_000)),
-        bidder(words, home=None, units=-(-(gas + 2 * 22_500) // 2_000) - 1),
-        bidder(words, home=2, units=-(-(gas + 22_500) // 2_000)),
-        bidder(words, home=2, units=-(-(gas + 22_500) // 2_000) - 1),
-        bidder(words, home=3, units=-(-(gas + 2 * 22_500) // 2_000)),
-        bidder(*whole, home=0, units=37),
-        bidder(*whole, home=0, units=36),
+        bidder(words, home=None, units=two_words),
+        bidder(words, home=None, units=two_words - 1),
+        bidder(words, home=2, units=one_word),
+        bidder(words, home=2, units=one_word - 1),
+        bidder(words, home=3, units=two_words),
+        bidder(*exact, home=0, units=units),
+        bidder(*exact, home=0, units=units - 1),
         bidder(sell(0, 200, 9)),
         bidder(sell(1, 30, 9), sell(2, 5, 20)),
     )
+
+
+def gas(auths: tuple[Auth, ...], words: int) -> int:
+    """What the settlement of `auths` is charged with that many ledger words."""
+    submission = Submission(auths)
+    total = GAS["submission"] + GAS["byte"] * (69 + len(encode(submission)))
+    total += GAS["product"] * len(submission.products) + GAS["word"] * words
+    for auth in auths:
+        total += GAS["auth"] + GAS["leg"] * len(auth.legs)
+        total += GAS["step"] * (len(auth.buy) + len(auth.sell))
+    return total
+
+
+def used_up() -> tuple[Auth, ...]:
+    """Two auths on products 0 and 1 which, with one ledger word, need the last gas of a unit."""
+    for steps in range(1, 32):
+        split = ((Step(1, 0),) * (steps // 2), (Step(1, 0),) * (steps - steps // 2))
+        auths = tuple(
+            Auth((Leg(k, 1),), CASH, 0, side or (Step(1, 0),), ()) for k, side in enumerate(split)
+        )
+        if gas(auths, 1) % UNIT_GAS == 0:
+            return auths
+    raise AssertionError("no number of steps uses the gas up")
 
 
 def random_book(seed: int) -> Book:

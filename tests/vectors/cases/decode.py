@@ -271,33 +271,61 @@ def endings() -> Iterator[Case]:
 
 def capacity() -> Iterator[Case]:
     """Rules 2 and 4: gas at the declared units, and the precedence of reasons."""
-    whole = body([5, 9], PAIR)
-    for units in (10, 19, 20, 22, 23, 255):
-        yield f"a pair declared as {units} units", whole, units, 0
-    one = body([0], BUY)
-    for length in (163, 164, 300, 301, 3_803, 60_000):
-        yield f"a buy in a ciphertext of {length} bytes", one, 17, length
-    for length in (184, 185):  # 15 bytes to a unit, 22 + 64 of them taken
-        yield f"a buy in a ciphertext of {length} bytes, 18 units", one, 18, length
-    for length in (3_675, 3_676):
-        yield f"a pair in a ciphertext of {length} bytes, 255 units", whole, 255, length
-    yield "gas used up by the head", one, 14, 100
-    yield "gas used up by the auth", one, 15, 30
+    one, two, whole = body([0], BUY), body([0], BUY, BUY), body([5, 9], PAIR)
+    for name, raw in (("a buy", one), ("two buys", two), ("a pair", whole)):
+        least = least_units(raw)
+        for units in (10, least - 3, least - 2, least - 1, least, 255):
+            yield f"{name} declared as {units} units", raw, units, 0
+        for units in (least, least + 1, 2 * least, 255):
+            longest = longest_ciphertext(raw, units)
+            for length in (longest, longest + 1, 60_000):
+                yield f"{name} in a ciphertext of {length} bytes, {units} units", raw, units, length
+    yield "gas used up to the last unit", one, *used_up()
     yield "no units", one, 0, 0
+    bare = least_units(one) - 1  # enough for the head
     yield "64 products in one unit", body(range(64), BUY), 1, 0
     yield "kind 1 in one unit", body([0], BUY, kind=1), 1, 0
     yield "unknown product in one unit", body([COUNT], BUY), 1, 0
-    yield "a zero weight that is not paid for", body([0], auth(((0, 0),), buy=((1, 0),))), 15, 0
-    yield "a flag that is not paid for", body([0], auth(buy=((1, 0),), flags=1)), 15, 0
-    yield "paid for the first of two auths", body([0], BUY, BUY), 18, 0
+    yield "a zero weight that is not paid for", body([0], auth(((0, 0),), buy=((1, 0),))), bare, 0
+    yield "a flag that is not paid for", body([0], auth(buy=((1, 0),), flags=1)), bare, 0
+    yield "paid for the first of two auths", two, least_units(two) - 1, 0
     yield (
         "bad first auth, second not paid for",
         body([0], auth(((0, 2),), buy=((1, 0),)), BUY),
-        18,
+        least_units(two) - 1,
         0,
     )
-    yield "first auth not paid for, second bad", body([0], BUY, auth(flags=9)), 15, 0
-    yield "paid for, with a byte after the end", one + b"\x00", 17, 0
+    yield (
+        "first auth not paid for, second bad",
+        body([0], BUY, auth(flags=9)),
+        bare,
+        OVERHEAD + len(one),
+    )
+    yield "paid for, with a byte after the end", one + b"\x00", least_units(one), 0
+
+
+def fits(raw: bytes, length: int, units: int) -> bool:
+    return not wire.read(raw, length, units, TICKS).reason
+
+
+def least_units(raw: bytes) -> int:
+    return next(units for units in range(256) if fits(raw, OVERHEAD + len(raw), units))
+
+
+def longest_ciphertext(raw: bytes, units: int) -> int:
+    return max(length for length in range(4_000) if fits(raw, length, units))
+
+
+def used_up() -> tuple[int, int]:
+    """Units and a ciphertext length at which one buy takes exactly the gas declared."""
+    parts = ("submission", "product", "auth", "leg", "step")
+    fixed = sum(wire.GAS[part] for part in parts)
+    for length in range(1, 1_000):
+        gas = fixed + wire.GAS["byte"] * length
+        units = gas // wire.UNIT_GAS
+        if gas % wire.UNIT_GAS == 0 and length + 22 + 64 <= 15 * units:
+            return units, length
+    raise AssertionError("no length uses the gas up")
 
 
 def mutations() -> Iterator[Case]:
