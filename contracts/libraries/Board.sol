@@ -21,7 +21,7 @@ struct Line {
 library Board {
     struct Data {
         Line[] lines;
-        uint256[] pointers; // product id -> memory address of its line, 0 if not posted
+        uint256[] places; // product id -> 1 + index of its line, 0 if not posted
     }
 
     function build(mapping(uint256 => Product) storage products, uint256 count, uint16[] calldata ids, int256[] calldata prices)
@@ -31,7 +31,7 @@ library Board {
     {
         if (ids.length != prices.length) revert IWalras.LengthMismatch(ids.length, prices.length);
         board.lines = new Line[](ids.length);
-        board.pointers = new uint256[](count);
+        board.places = new uint256[](count);
         uint256 next;
         for (uint256 i; i < ids.length; ++i) {
             uint16 id = ids[i];
@@ -45,11 +45,7 @@ library Board {
             line.price = price;
             line.product = products[id];
             line.tick = tickUp(line.product);
-            uint256 pos;
-            assembly ("memory-safe") {
-                pos := line
-            }
-            board.pointers[id] = pos;
+            board.places[id] = i + 1;
         }
     }
 
@@ -58,15 +54,5 @@ library Board {
         unchecked {
             return (((uint256(p.scale) << 16) * p.tickBps) + 9_999) / 10_000;
         }
-    }
-
-    /// @dev The line of a listed product below the board's count. Reverts where no price was posted.
-    function find(Data memory board, uint256 id) internal pure returns (Line memory line) {
-        uint256 pos = board.pointers[id];
-        if (pos == 0) revert IWalras.PriceMissing(uint16(id));
-        assembly ("memory-safe") {
-            line := pos
-        }
-        line.used = true;
     }
 }

@@ -22,7 +22,7 @@ uint16 constant CASH = type(uint16).max; // asset id
 /* Capacity, docs/SPEC.md §2: upper bounds of what a settlement spends, measured by scripts/gas.py */
 
 uint256 constant UNIT_GAS = 2_000; // {gas/unit}
-uint256 constant SUBMISSION_GAS = 17_000;
+uint256 constant SUBMISSION_GAS = 16_000;
 uint256 constant BYTE_GAS = 30;
 uint256 constant PRODUCT_GAS = 8_000;
 uint256 constant AUTH_GAS = 2_500;

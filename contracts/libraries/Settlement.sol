@@ -71,19 +71,19 @@ library Settlement {
 
     function _accounts(Ledger.Data storage ledger, Board.Data memory board, Terms memory terms, bytes calldata data) private returns (Tally memory tally) {
         uint256 buffer = Seal.allocate(UNIT_BYTES * type(uint8).max);
-        Reading memory r = Submission.allocate();
+        Reading memory r;
+        Account memory a;
         uint256 last;
-        while (data.length != 0) {
-            if (data.length < ITEM_HEAD) revert IWalras.TruncatedData();
-            address owner = address(bytes20(data));
-            uint256 length = ITEM_HEAD + uint16(bytes2(data[20:]));
-            if (data.length < length) revert IWalras.TruncatedData();
+        uint256 offset;
+        while (offset != data.length) {
+            (address owner, bytes calldata ct) = _item(data, offset);
             if (uint160(owner) <= last) revert IWalras.AccountsNotAscending(owner);
             last = uint160(owner);
-            bytes calldata ct = data[ITEM_HEAD:length];
-            data = data[length:];
+            unchecked {
+                offset += ITEM_HEAD + ct.length;
+            }
 
-            Account memory a = ledger.accounts[owner].load();
+            ledger.accounts[owner].load(a);
             if (a.batch != terms.batch) revert IWalras.AccountNotLive(owner);
             VoidReason reason = _open(r, board, terms, buffer, owner, a, ct);
             if (reason == VoidReason.NONE && r.validUntil != 0 && r.validUntil < terms.lockOut) reason = VoidReason.EXPIRED;
@@ -100,6 +100,24 @@ library Settlement {
             }
             Certificate.add(r);
             ledger.trade(owner, a, r);
+        }
+    }
+
+    /// @dev Account and ciphertext at an offset of the submissions.
+    function _item(bytes calldata data, uint256 offset) private pure returns (address owner, bytes calldata ct) {
+        unchecked {
+            uint256 left = data.length - offset;
+            uint256 head;
+            assembly ("memory-safe") {
+                head := calldataload(add(data.offset, offset))
+            }
+            uint256 length = uint16(head >> 80);
+            if (left < ITEM_HEAD + length) revert IWalras.TruncatedData();
+            owner = address(uint160(head >> 96));
+            assembly ("memory-safe") {
+                ct.offset := add(add(data.offset, offset), ITEM_HEAD)
+                ct.length := length
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {VoidReason} from "../interfaces/IWalras.sol";
+import {IWalras, VoidReason} from "../interfaces/IWalras.sol";
 import {Board, Line} from "./Board.sol";
 import {
     AUTH_GAS,
@@ -47,7 +47,7 @@ struct Auth {
 
 /// @dev One submission at the posted prices. Reused for every account of a settlement, so that memory does not grow with them.
 struct Reading {
-    Entry[] entries;
+    Entry[] entries; // as many as the longest list so far
     Auth auth;
     uint256 count; // products listed
     uint256 used; // bit per product that is a leg
@@ -64,10 +64,6 @@ struct Reading {
 library Submission {
     uint256 internal constant HEAD = 7; // {byte} kind, validUntil, nProducts
     uint256 internal constant LEG_BYTES = 4;
-
-    function allocate() internal pure returns (Reading memory reading) {
-        reading.entries = new Entry[](MAX_LISTED);
-    }
 
     /// @param pos memory address of the body
     /// @param end memory address behind it
@@ -107,6 +103,7 @@ library Submission {
             r.gas = SUBMISSION_GAS + BYTE_GAS * length + PRODUCT_GAS * count;
             bool oversized = r.gas > r.gasLimit || length + ITEM_HEAD + PRICE_BYTES * count > UNIT_BYTES * units;
             if (oversized) return (pos, 0, VoidReason.OVERSIZED);
+            if (count > r.entries.length) r.entries = new Entry[](count);
             (r.count, r.used, r.cover, r.cash, r.loss) = (count, 0, 0, 0, 0);
             return (pos, auths, _list(r, board, list) ? VoidReason.NONE : VoidReason.MALFORMED);
         }
@@ -118,12 +115,16 @@ library Submission {
             uint256 count = r.count;
             for (uint256 i; i < count; ++i) {
                 uint256 id = _load(list + 2 * i) >> 240;
-                if (id < next || id >= board.pointers.length) return false;
+                if (id < next || id >= board.places.length) return false;
                 next = id + 1;
             }
             for (uint256 i; i < count; ++i) {
                 Entry memory e = r.entries[i];
-                e.line = Board.find(board, _load(list + 2 * i) >> 240);
+                uint256 id = _load(list + 2 * i) >> 240;
+                uint256 place = board.places[id];
+                if (place == 0) revert IWalras.PriceMissing(uint16(id));
+                e.line = board.lines[place - 1];
+                e.line.used = true;
                 (e.cover, e.fill, e.bought, e.tolerance, e.gross) = (0, 0, 0, 0, 0);
             }
             return true;

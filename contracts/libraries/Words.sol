@@ -44,7 +44,8 @@ library AccountWords {
         return AccountWord.wrap(kept | cash_ | batch_ << 208 | units_ << 240);
     }
 
-    function load(Account storage stored) internal view returns (Account memory a) {
+    /// @dev Reads into `a`, so that a settlement needs no fresh memory for each account.
+    function load(Account storage stored, Account memory a) internal view {
         uint256 w = AccountWord.unwrap(word(stored));
         a.cash = uint96(w);
         a.home = uint96(w >> 96);

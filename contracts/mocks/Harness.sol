@@ -9,7 +9,7 @@ import {Curve} from "../libraries/Curve.sol";
 import {Custody} from "../libraries/Custody.sol";
 import {Phases} from "../libraries/Phases.sol";
 import {Seal} from "../libraries/Seal.sol";
-import {Reading, Submission} from "../libraries/Submission.sol";
+import {Entry, Reading, Submission} from "../libraries/Submission.sol";
 
 /// @notice What a submission came to, for the golden vectors.
 struct Read {
@@ -75,7 +75,7 @@ contract Harness {
 
     function readAt(bytes calldata body, uint256 length, uint8 units, uint16[] calldata ids, int256[] calldata prices) external view returns (Read memory out) {
         Board.Data memory board = Board.build(_products, ids.length, ids, prices);
-        Reading memory r = Submission.allocate();
+        Reading memory r;
         bytes memory copy = abi.encodePacked(body, new bytes(64));
         uint256 from;
         assembly ("memory-safe") {
@@ -92,12 +92,13 @@ contract Harness {
         out.tolerances = new uint256[](r.count);
         out.grosses = new uint256[](r.count);
         for (uint256 i; i < r.count; ++i) {
-            out.products[i] = uint16(r.entries[i].line.id);
-            out.covers[i] = r.entries[i].cover;
-            out.fills[i] = r.entries[i].fill;
-            out.bought[i] = r.entries[i].bought;
-            out.tolerances[i] = r.entries[i].tolerance;
-            out.grosses[i] = r.entries[i].gross;
+            Entry memory e = r.entries[i];
+            out.products[i] = uint16(e.line.id);
+            out.covers[i] = e.cover;
+            out.fills[i] = e.fill;
+            out.bought[i] = e.bought;
+            out.tolerances[i] = e.tolerance;
+            out.grosses[i] = e.gross;
         }
     }
 
