@@ -133,6 +133,8 @@ def test_a_reorganisation_before_finality_changes_the_book(venue: Venue, tmp_pat
     buyer, seller, other = venue.trader(), venue.trader(), venue.trader()
     clearer = make_clearer(venue, tmp_path)
     venue.seal(buyer, [buy(0, 20, 210)], 1)
+    clearer.daemon.step()
+    common = clearer.journal.cursor()
     fork = venue.node.snapshot()
     venue.seal(seller, [sell(0, 30, 195)], 1)
     assert isinstance(clearer.daemon.step(), Wait)
@@ -143,6 +145,7 @@ def test_a_reorganisation_before_finality_changes_the_book(venue: Venue, tmp_pat
     venue.seal(buyer, [buy(0, 10, 205)], 1)
     assert isinstance(clearer.daemon.step(), Wait)
     assert "reorganised" in clearer.log.events()
+    assert common in clearer.journal.known_blocks()
     assert [record.account for record in clearer.journal.seals(1)] == [
         buyer.sender.address,
         other.sender.address,

@@ -157,6 +157,20 @@ def test_idle_waits_for_the_first_batch_and_the_next() -> None:
     assert late.until == SCHEDULE.start(3)
 
 
+def test_says_what_it_waits_for() -> None:
+    settled = chain(batch=after(2, settled=True))
+    for view, mind, phase, words in (
+        (chain(), own(), Phase.OPEN, "takes seals"),
+        (chain(), own(), Phase.LOCKED_OUT, "waits for finality"),
+        (chain(), ANYBODY, Phase.REVEAL, "waits for its key"),
+        (chain(published=True), ANYBODY, Phase.CLEARING, "its operator's to settle"),
+        (settled, own(), Phase.CLEARING, "settled, void or empty"),
+    ):
+        decision = decide(view, mind, AT[phase])
+        assert isinstance(decision, Wait)
+        assert words in decision.reason
+
+
 @pytest.mark.parametrize(
     ("view", "mind", "reason"),
     [

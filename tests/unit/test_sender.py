@@ -302,6 +302,13 @@ def test_the_node_may_know_better_than_its_answer(answer: str) -> None:
     assert receipt.hash == signed[0].hash
 
 
+def test_outbidding_has_an_end() -> None:
+    node = FakeNode(refuses=["replacement transaction underpriced"] * 50)
+    with pytest.raises(TransactionStuck, match="too low to replace nonce 7"):
+        sender(node).send(TO, b"")
+    assert len(node.refuses) == 30
+
+
 def test_other_refusals_are_passed_on() -> None:
     node = FakeNode(refuses=["insufficient funds for gas"])
     with pytest.raises(NodeError, match="insufficient funds"):

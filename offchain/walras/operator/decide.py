@@ -207,19 +207,20 @@ def _prepare(chain: ChainView, own: OwnView, now: int) -> Action | None:
 
 def _idle(chain: ChainView, now: int) -> Wait:
     """The next moment at which the answer can change by itself."""
-    schedule = chain.schedule
-    current = schedule.current(now)
-    bounds = schedule.boundaries(current)
-    moments = (
-        (bounds.lock_in, f"batch {current} takes seals until lock-out"),
-        (bounds.lock_out, f"batch {current} takes committed seals until lock-out"),
-        (bounds.reveal_from, f"batch {current} is locked out and waits for finality"),
-        (bounds.key_deadline, f"batch {current} has nobody to settle for, or waits for its key"),
-        (bounds.exclusive_until, f"batch {current} is its operator's to settle, or is over"),
-        (bounds.end, f"batch {current} is over"),
-    )
-    if current:
-        for until, reason in moments:
-            if now < until:
-                return Wait(until, reason)
-    return Wait(schedule.start(current + 1), f"batch {current + 1} has not started")
+    current = chain.schedule.current(now)
+    bounds = chain.schedule.boundaries(current)
+    moments = [
+        (bounds.lock_in, f"batch {current} takes seals"),
+        (bounds.lock_out, f"batch {current} takes committed seals"),
+    ]
+    if chain.batch.number == current and chain.batch.unfinished:
+        moments += [
+            (bounds.reveal_from, f"batch {current} is locked out and waits for finality"),
+            (bounds.key_deadline, f"batch {current} waits for its key"),
+            (bounds.exclusive_until, f"batch {current} is its operator's to settle"),
+        ]
+    moments.append((bounds.end, f"batch {current} is settled, void or empty"))
+    for until, reason in moments:
+        if current and now < until:
+            return Wait(until, reason)
+    return Wait(chain.schedule.start(current + 1), f"batch {current + 1} has not started")
