@@ -1,0 +1,319 @@
+"""A market on a chain and its ghost, side by side: each call is made to both, each state compared.
+
+`World.attempt` asks the ghost first. If the ghost refuses, the contract must refuse with the very
+same error; otherwise it must accept.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from eth_account import Account
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from tests.contract.node import Chain, Receipt
+from tests.contract.support import PARAMETERS, Bench, address, new_market, new_token, storage_slot
+from tests.reference import phases
+from tests.stateful.books import ALL, CASH, X40, Holder, Refusal, Round, Token, Vault
+from tests.stateful.ghost import Ghost
+from tests.stateful.survey import Question, ask
+from walras.sealing import public_key
+
+BIDDERS: Final = ("ann", "bob", "cat", "dan")
+NAMES: Final = (*BIDDERS, "operator")
+KEYS: Final = {
+    name: Account.from_key(keccak(text=f"{name} of the state machine")) for name in NAMES
+}
+ADDRESSES: Final = {
+    **{name: to_checksum_address(key.address) for name, key in KEYS.items() if name != "operator"},
+    "operator": address("operator"),
+}
+# token decimals, base units per lot, cash units per lot, lots at most
+PRODUCTS: Final = (
+    (18, 10**16, 100, 1 << 14),
+    (6, 7, 40, 1 << 14),
+    (27, 7 * 10**23, 1_000, 1 << 11),
+    (8, 10**6, 5, 1 << 14),
+    (18, 1, 300, 1 << 14),
+)
+LISTED: Final = 3  # of PRODUCTS from the beginning
+CHANGES: Final = {
+    "capacity": 300,
+    "cash_cap": 1 << 26,
+    "cover_cap": 1 << 28,
+    "bond": 40_000,
+    "compensation": 1_000,
+}
+TERMS: Final = {**PARAMETERS, **CHANGES, "operator": ADDRESSES["operator"]}
+BATCHES: Final = 60  # no sequence comes further
+WALLET: Final = 3 * 10**7  # cash units of everybody
+
+
+@dataclass
+class Tally:
+    """What happened in a campaign: outcomes of calls, phases in which, reasons of voids."""
+
+    sequences: int = 0
+    steps: int = 0
+    traded: int = 0  # submissions that were not void
+    matched: int = 0  # settlements in which something was bought
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    phases: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    voids: Counter[int] = field(default_factory=Counter)
+
+    def outcomes(self, name: str) -> dict[str, int]:
+        """Outcome -> count of a call."""
+        return {outcome: n for (call_, outcome), n in sorted(self.calls.items()) if call_ == name}
+
+
+@dataclass
+class World:
+    """Bench and ghost. `tally` outlives it."""
+
+    bench: Bench
+    ghost: Ghost
+    tally: Tally
+
+    # --------------------------------------------------------------------------------- acting
+
+    def attempt(
+        self, sender: str, name: str, *args: Any, ghostly: tuple[Any, ...] | None = None
+    ) -> tuple[Any, ...] | None:
+        """One call to both; the refusal, None if it was accepted.
+
+        `ghostly` are the arguments for the ghost where they differ: it knows no signatures.
+        """
+        fee = self.ghost.base_fee or None
+        expected: tuple[Any, ...] | None = None
+        try:
+            after = self.ghost.after(sender, name, args if ghostly is None else ghostly)
+        except Refusal as refusal:
+            expected = refusal.error
+            found = self.bench.refusal(sender, name, *args, base_fee=fee)
+            assert found == expected, f"{name}{args}: contract {found}, ghost {expected}"
+        else:
+            receipt = self.bench.do(sender, name, *args, base_fee=fee)
+            self.ghost = after
+            if name == "settle":
+                self.check_events(sender, receipt, args)
+        self.tally.calls[name, expected[0] if expected else "ok"] += 1
+        self.tally.phases[PHASES[self.ghost.phase(max(self.ghost.current, 1))]] += 1
+        return expected
+
+    def warp(self, time: int) -> None:
+        """Let time pass to `time`, never back."""
+        if time > self.ghost.now:
+            self.bench.chain.warp(time)
+            self.ghost.now = time
+
+    def mint(self, owner: str, asset: int, token: str, amount: int) -> None:
+        """Base units for a wallet, from nowhere."""
+        self.bench.token(asset, owner, "mint", owner, amount)
+        balances = self.ghost.tokens[token].balances
+        balances[owner] = balances.get(owner, 0) + amount
+
+    def approve(self, owner: str, asset: int, amount: int) -> None:
+        """Let the market take `amount` of an asset."""
+        self.bench.token(asset, owner, "approve", self.bench.market, amount)
+        self.ghost.tokens[self.bench.tokens[asset]].allowances[owner] = amount
+
+    def permit(
+        self, owner: str, asset: int, amount: int, deadline: int
+    ) -> tuple[int, bytes, bytes]:
+        """The owner's signature under the token's next nonce (EIP-2612)."""
+        token = self.bench.tokens[asset]
+        nonce = self.ghost.tokens[token].nonces.get(owner, 0)
+        (domain,) = ask(self.bench.chain, [("MockToken", token, "DOMAIN_SEPARATOR", ())])
+        words = [int(owner, 16), int(self.bench.market, 16), amount, nonce, deadline]
+        content = keccak(_PERMIT + b"".join(word.to_bytes(32) for word in words))
+        (key,) = [key for name, key in KEYS.items() if ADDRESSES[name] == owner]
+        signed = key.unsafe_sign_hash(keccak(b"\x19\x01" + domain + content))
+        return signed.v, signed.r.to_bytes(32), signed.s.to_bytes(32)
+
+    def drift(self, product: int, reference: int) -> None:
+        """Hundreds of batches have moved a reference to where it is now."""
+        ghost, bench = self.ghost, self.bench
+        ghost.lines[product].reference = reference
+        slot = _slot_of(product)
+        word = int(bench.chain.rpc("eth_getStorageAt", bench.market, slot, "latest"), 16)
+        word = word & ~((2**80 - 1) << 96) | reference << 96
+        bench.chain.rpc("anvil_setStorageAt", bench.market, slot, "0x" + word.to_bytes(32).hex())
+
+    # ------------------------------------------------------------------------------- comparing
+
+    def check_events(self, sender: str, receipt: Receipt, args: Sequence[Any]) -> None:
+        """A settlement says what the reference says: voids, volumes, loss and freedom."""
+        batch, products, prices, _ = args
+        found = self.ghost.settlement
+        voids = {a: one["reason"] for a, one in found["accounts"].items() if one["reason"]}
+        said = {e.args["account"]: e.args["reason"] for e in receipt.events if e.name == "Voided"}
+        assert said == {to_checksum_address(a): reason for a, reason in voids.items()}
+        volumes = tuple(line["volume"] for line in found["products"].values())
+        assert receipt.event("Settled") == {
+            "batch": batch,
+            "settler": sender,
+            "products": tuple(products),
+            "prices": tuple(prices),
+            "volumes": volumes,
+            "live": len(found["accounts"]),
+            "voids": len(voids),
+            "loss": found["loss"],
+            "freedom": found["freedom"],
+        }
+        self.tally.voids.update(voids.values())
+        self.tally.traded += sum(one["reason"] == 0 for one in found["accounts"].values())
+        self.tally.matched += any(volumes)
+
+    def check(self) -> None:
+        """The contract's state is the ghost's, and the claims are exactly what is there."""
+        wanted = self.expected()
+        found = ask(self.bench.chain, list(wanted), self.ghost.base_fee)
+        wrong = [
+            f"{name}{args}: contract {is_}, ghost {must}"
+            for ((_, _, name, args), must), is_ in zip(wanted.items(), found, strict=True)
+            if is_ != must
+        ]
+        assert not wrong, "\n".join(wrong)
+        ghost = self.ghost
+        for asset, vault in ghost.vaults.items():
+            claims = ghost.claims(asset)
+            assert claims == vault.custody, f"S2, asset {asset}: {claims} != {vault.custody}"
+            owed = claims + (ghost.burnt if asset == CASH else 0)
+            there = ghost.tokens[vault.token].balances.get(ghost.market, 0) << vault.bits
+            assert there == owed * vault.unit + vault.dust, f"S1, asset {asset}"
+            assert vault.dust >= 0
+
+    def expected(self) -> dict[Question, Any]:
+        """Every view of the contract and of the tokens, with what the ghost says of it."""
+        ghost, market = self.ghost, self.bench.market
+        views: dict[tuple[str, tuple[Any, ...]], Any] = {
+            ("batch", ()): _round(ghost.round),
+            ("treasury", ()): (
+                *(ghost.house_cash, ghost.bond, ghost.short_houses),
+                *(ghost.burnt, ghost.reserved),
+            ),
+            ("productsListed", ()): len(ghost.lines),
+            ("leastHouseCash", ()): ghost.least_house_cash,
+            ("currentBatch", ()): ghost.current,
+            ("admissionFee", (10,)): ghost.fees(10 + _used(ghost), 10),
+        }
+        for batch in {0, ghost.round.number, *range(max(ghost.current - 1, 0), ghost.current + 3)}:
+            views["phase", (batch,)] = ghost.phase(batch)
+            views["keyHash", (batch,)] = _key_hash(ghost.keys.get(batch))
+            views["secret", (batch,)] = ghost.secrets.get(batch, 0)
+            views["outcome", (batch,)] = ghost.outcomes.get(batch, bytes(32))
+            views["batchId", (batch,)] = ghost.ids[batch]
+        for batch in (ghost.current, ghost.current + 1):
+            views["productCount", (batch,)] = ghost.product_count(batch)
+        for asset, vault in ghost.vaults.items():
+            views["listing", (asset,)] = (
+                *(vault.token.lower(), vault.unit),
+                *(vault.custody, vault.cap),
+            )
+        for k, line in enumerate(ghost.lines):
+            bits = (line.tick_bps, line.depth_log2, line.house_log2)
+            views["product", (k,)] = (line.house, line.reference, line.scale, *bits)
+        for owner in ADDRESSES.values():
+            holder = ghost.holder(owner)
+            views["account", (owner,)] = _account(holder)
+            views["claimable", (owner,)] = holder.claimable
+            views["isFrozen", (owner,)] = ghost.frozen(owner)
+            for asset in ghost.vaults:
+                views["balanceOf", (owner, asset)] = ghost.balance(owner, asset)
+        questions = {("Walras", market, name, args): v for (name, args), v in views.items()}
+        for vault in ghost.vaults.values():
+            for owner in (*ADDRESSES.values(), market):
+                held = ghost.tokens[vault.token].balances.get(owner, 0)
+                questions["MockToken", vault.token, "balanceOf", (owner,)] = held
+        return questions
+
+
+def open_world(chain: Chain, tally: Tally) -> World:
+    """A market in the last second before batch 1: listed, not yet funded, wallets full."""
+    settlement = chain.deploy("Settlement", sender=ADDRESSES["operator"])
+    bench = new_market(chain, settlement, new_token(chain, 6), **CHANGES)
+    tokens = [new_token(chain, decimals) for decimals, *_ in PRODUCTS]
+    clock = {name: getattr(bench.schedule, field) for name, field in _CLOCK.items()}
+    ids = {batch: bench.id(batch) for batch in range(BATCHES)}
+    ghost = Ghost(bench.market, TERMS, clock, ids)
+    cash = Vault(bench.tokens[CASH], TERMS["cash_unit"], 40, TERMS["cash_cap"] * X40)
+    ghost.vaults[CASH] = cash
+    ghost.tokens = {token: Token() for token in (cash.token, *tokens)}
+    ghost.now = chain.now
+    world = World(bench, ghost, tally)
+    world.warp(bench.schedule.genesis + 1)
+    for k, (token, (_, lot, price, cap)) in enumerate(zip(tokens, PRODUCTS, strict=True)):
+        bench.tokens[k], bench.units[k] = token, lot
+        if k < LISTED:
+            world.attempt(ADDRESSES["operator"], "list", token, lot, price << 24, 1, 4, cap)
+    for name, owner in ADDRESSES.items():
+        for asset, token in bench.tokens.items():
+            count = WALLET if asset == CASH else 10**4
+            world.mint(owner, asset, token, count * bench.units[asset])
+            if name != "dan" or asset not in (CASH, 1):  # he has to sign permits
+                world.approve(owner, asset, ALL)
+    world.warp(ghost.start(1) - 1)
+    return world
+
+
+@contextmanager
+def branch(base: World) -> Iterator[World]:
+    """The same world again; what happens inside has never happened."""
+    with base.bench.chain.undone():
+        yield World(base.bench, copy.deepcopy(base.ghost), base.tally)
+
+
+def key_of(world: World, batch: int) -> tuple[int, int]:
+    """Public key of a batch."""
+    return public_key(world.bench.key(batch))
+
+
+_PERMIT: Final = keccak(
+    b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
+)
+_CLOCK: Final = {
+    "genesis": "genesis",
+    "period": "period",
+    "lockIn": "lock_in",
+    "lockOut": "lock_out",
+    "revealFrom": "reveal_from",
+    "keyDeadline": "key_deadline",
+    "exclusiveUntil": "exclusive_until",
+    "deadline": "deadline",
+}
+PHASES: Final = {
+    value: name for name, value in vars(phases).items() if name.isupper() and isinstance(value, int)
+}
+
+
+def _used(ghost: Ghost) -> int:
+    return ghost.round.units if ghost.round.number == ghost.current else 0
+
+
+def _round(r: Round) -> tuple[Any, ...]:
+    return r.number, r.live, r.units, r.settled, r.closed, r.pot
+
+
+def _account(holder: Holder) -> tuple[Any, ...]:
+    home = 0 if holder.home is None else holder.home + 1
+    at_home = 0 if holder.home is None else holder.lots.get(holder.home, 0)
+    return holder.cash, at_home, home, holder.batch, holder.units, 0, holder.seal_hash
+
+
+def _key_hash(key: tuple[int, int] | None) -> bytes:
+    return keccak(key[0].to_bytes(32) + key[1].to_bytes(32)) if key else bytes(32)
+
+
+def _slot_of(product: int) -> str:
+    place = int(storage_slot("_products"), 16)
+    return "0x" + keccak(product.to_bytes(32) + place.to_bytes(32)).hex()
+
+
+__all__ = ["ADDRESSES", "BIDDERS", "NAMES", "Tally", "World", "branch", "open_world"]
