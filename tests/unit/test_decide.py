@@ -161,7 +161,7 @@ def test_says_what_it_waits_for() -> None:
     settled = chain(batch=after(2, settled=True))
     for view, mind, phase, words in (
         (chain(), own(), Phase.OPEN, "takes seals"),
-        (chain(), own(), Phase.LOCKED_OUT, "waits for finality"),
+        (chain(), own(), Phase.LOCKED_OUT, "lock-out to be final"),
         (chain(), ANYBODY, Phase.REVEAL, "waits for its key"),
         (chain(published=True), ANYBODY, Phase.CLEARING, "its operator's to settle"),
         (settled, own(), Phase.CLEARING, "settled, void or empty"),

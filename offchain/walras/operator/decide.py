@@ -214,11 +214,10 @@ def _idle(chain: ChainView, now: int) -> Wait:
         (bounds.lock_out, f"batch {current} takes committed seals"),
     ]
     if chain.batch.number == current and chain.batch.unfinished:
-        moments += [
-            (bounds.reveal_from, f"batch {current} is locked out and waits for finality"),
-            (bounds.key_deadline, f"batch {current} waits for its key"),
-            (bounds.exclusive_until, f"batch {current} is its operator's to settle"),
-        ]
+        moments.append((bounds.reveal_from, f"batch {current} waits for its lock-out to be final"))
+        if not chain.published:
+            moments.append((bounds.key_deadline, f"batch {current} waits for its key"))
+        moments.append((bounds.exclusive_until, f"batch {current} is its operator's to settle"))
     moments.append((bounds.end, f"batch {current} is settled, void or empty"))
     for until, reason in moments:
         if current and now < until:
