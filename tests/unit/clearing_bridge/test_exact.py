@@ -121,3 +121,14 @@ def test_kinks_belong_to_the_curve() -> None:
     assert integers(at_top.demand) == [0]
     assert integers(at_bottom.demand) == [7 << 72]
     assert at_top.sloped.tolist() == at_bottom.sloped.tolist() == [1]  # the window
+
+
+def test_window_where_floats_are_finer_than_it() -> None:
+    """Prices near zero: the window of 2 X84 is far wider than what floats cannot tell apart."""
+    book = ExactBook.build(
+        [[(0, 1), (1, -1)]], [[(1, 0, 4, 1)]], [1 << 40, 1 << 40], [1 << 24, 1 << 24]
+    )
+    for price, sloped in ((0, 1), (1, 1), (2, 0)):
+        answer = book.respond([price << GUARD, 0])
+        assert answer.sloped.tolist() == [sloped, sloped]
+        assert answer.tolerance.tolist() == [2 * sloped, 2 * sloped]

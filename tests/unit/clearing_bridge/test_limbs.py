@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,12 +26,25 @@ def test_limbs_are_carried(values: list[int]) -> None:
 magnitude = st.integers(0, 113).flatmap(lambda n: st.integers(max(1, 2**n - 2), 2**n + 2))
 
 
+def divided(number: int, divisor: int) -> tuple[int, int]:
+    written = np.zeros(6, np.int64)
+    remainder = np.zeros(6, np.int64)
+    divide(limbs([number], 10)[0], limbs([divisor], 5)[0], remainder, written)
+    return integers(written[None])[0], integers(remainder[None])[0]
+
+
 @settings(deadline=None)  # the first example compiles
 @given(magnitude, st.integers(0, 2**120), st.integers(0, 2**113))
 def test_division_is_exact(divisor: int, quotient: int, rest: int) -> None:
     number = divisor * quotient + rest % divisor
-    written = np.zeros(6, np.int64)
-    remainder = np.zeros(6, np.int64)
-    divide(limbs([number], 10)[0], limbs([divisor], 5)[0], remainder, written)
-    assert integers(written[None]) == [quotient]
-    assert integers(remainder[None]) == [rest % divisor]
+    assert divided(number, divisor) == (quotient, rest % divisor)
+
+
+def test_digits_guessed_too_low_or_too_high_are_mended() -> None:
+    """Quotients that are whole, or miss being whole by one part, sit where a float guess errs."""
+    rng = random.Random(5)
+    for _ in range(3_000):
+        divisor, quotient = rng.getrandbits(113) + 1, rng.getrandbits(116)
+        number = divisor * quotient
+        assert divided(number, divisor) == (quotient, 0)
+        assert divided(number + divisor - 1, divisor) == (quotient, divisor - 1)
