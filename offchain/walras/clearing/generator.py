@@ -9,7 +9,7 @@ import numpy as np
 
 from walras.clearing.book import Book, Floats, Ints
 
-__all__ = ["market", "perturbed"]
+__all__ = ["market", "perturbed", "with_groups"]
 
 
 def market(products: int, orders: int, flat: float = 0.0, seed: int = 0, maker: bool = True) -> Book:
@@ -55,6 +55,28 @@ def perturbed(book: Book, share: float, seed: int = 1) -> Book:
     arrays["curve_price"] = book.curve_price + np.repeat(shift, steps)
     arrays["curve_rate"] = book.curve_rate * np.repeat(size, steps)
     return Book(**arrays)
+
+
+def with_groups(book: Book, share: float, size: int = 4, seed: int = 1) -> Book:
+    """A `share` of the orders bound by joint limits, `size` one-sided orders each, a third of them tight."""
+    rng = np.random.default_rng(seed)
+    low, high = book.curve_rate[book.curve_ptr[:-1]], book.curve_rate[book.curve_ptr[1:] - 1]
+    gross = np.add.reduceat(
+        np.abs(book.leg_weight) * book.reference_price[book.leg_product], book.leg_ptr[:-1]
+    )
+    one_sided = rng.permutation(np.flatnonzero((low == 0) | (high == 0)))
+    count = min(int(share * book.orders), len(one_sided)) // size
+    members = one_sided[: count * size].reshape(count, size)
+    limit = 0.5 * ((high - low) * gross)[members].sum(axis=1)
+    return Book(
+        **book.arrays(),
+        group_ptr=np.arange(count + 1) * size,
+        group_order=members.ravel(),
+        group_coefficient=np.where(high > 0, gross, -gross)[members].ravel(),
+        group_curve_ptr=np.arange(count + 1) * 2,
+        group_curve_rate=np.stack([np.zeros(count), limit], axis=1).ravel(),
+        group_curve_price=np.zeros(2 * count),
+    )
 
 
 def _portfolios(
