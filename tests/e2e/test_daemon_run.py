@@ -178,8 +178,9 @@ def test_prices_the_twin_rejects_are_never_sent(venue: Venue, tmp_path: Path) ->
     sealed(venue)
     clearer.daemon.step()
     nonce = venue.operator.sender.nonce()
-    with pytest.raises(Halted, match="NotCleared"):
+    with pytest.raises(Halted, match="^halted: NotCleared"):
         clearer.daemon.step()
+    assert "cleared" not in clearer.log.events()
     assert venue.operator.sender.nonce() == nonce
     assert clearer.log.events()[-1] == "halted"
 
