@@ -178,7 +178,7 @@ def test_prices_the_twin_rejects_are_never_sent(venue: Venue, tmp_path: Path) ->
     sealed(venue)
     clearer.daemon.step()
     nonce = venue.operator.sender.nonce()
-    with pytest.raises(Halted, match="^halted: NotCleared"):
+    with pytest.raises(Halted, match=r"^halted: NotCleared"):
         clearer.daemon.step()
     assert "cleared" not in clearer.log.events()
     assert venue.operator.sender.nonce() == nonce
