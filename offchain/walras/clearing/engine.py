@@ -7,6 +7,7 @@ centre follows the fill until it no longer matters.
 """
 
 import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from walras.clearing.book import Book, Floats
 from walras.clearing.dual import Dual, Market
 from walras.clearing.groups import Groups
 from walras.clearing.newton import Newton
+from walras.clearing.orders import Part
 from walras.clearing.solution import Clearing
 
 __all__ = ["clear"]
@@ -25,14 +27,21 @@ _THIN_HARDENING = (1e-2, 2e-3, 5e-4, 1e-4)
 _SOFTEST, _HARDEST = 5e-5, 1e-6  # softness of flat steps at the start and the end of sharpening
 
 
-def clear(book: Book, *, warm: Clearing | Floats | None = None, tolerance: float = 1e-10) -> Clearing:
+def clear(
+    book: Book,
+    *,
+    warm: Clearing | Floats | None = None,
+    tolerance: float = 1e-10,
+    divide: Callable[[Market], Sequence[Part]] = Market.parts,
+) -> Clearing:
     """Clear `book`: the prices at which demand meets supply, and everybody's fill.
 
     warm: an earlier `Clearing`, or prices (K,), near the answer.
     tolerance: what `Clearing.certificate` should reach; read `Clearing.certified`.
+    divide: how the orders are parted; `walras.clearing.distributed` parts them over machines.
     """
     begun = time.perf_counter()
-    search = _Search(book, tolerance)
+    search = _Search(book, tolerance, divide)
     if warm is not None:
         start = warm.prices if isinstance(warm, Clearing) else np.asarray(warm, float)
         search.dual.q[:] = start - book.reference_price
@@ -42,13 +51,15 @@ def clear(book: Book, *, warm: Clearing | Floats | None = None, tolerance: float
 
 
 class _Search:
-    def __init__(self, book: Book, tolerance: float) -> None:
+    def __init__(
+        self, book: Book, tolerance: float, divide: Callable[[Market], Sequence[Part]]
+    ) -> None:
         self.book = book
         self.tolerance = tolerance
         self.timings: dict[str, float] = {}
         self._clock = time.perf_counter()
         self.market = Market(book)
-        self.parts = self.market.parts()
+        self.parts = divide(self.market)
         self.dual = Dual(self.parts, self.market.maker)
         self.thick = book.orders >= _THICK * book.products
         self.any_flat = any(part.any_flat for part in self.parts)
