@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {Account, Batch, Deposit, IWalras, Listing, Parameters, Phase, Product, Timetable, Treasury} from "./interfaces/IWalras.sol";
+import {
+    Account,
+    Batch,
+    Deposit,
+    IWalras,
+    Listing,
+    Parameters,
+    Phase,
+    Product,
+    Timetable,
+    Treasury
+} from "./interfaces/IWalras.sol";
+import {AccountWord, AccountWords} from "./libraries/AccountWords.sol";
+import {BatchWord, BatchWords} from "./libraries/BatchWords.sol";
 import {
     CASH,
     CASH_BITS,
@@ -22,7 +32,9 @@ import {Ledger} from "./libraries/Ledger.sol";
 import {Phases} from "./libraries/Phases.sol";
 import {Seal} from "./libraries/Seal.sol";
 import {Settlement} from "./libraries/Settlement.sol";
-import {AccountWord, AccountWords, BatchWord, BatchWords} from "./libraries/Words.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @dev Every function: checks, effects, event, token transfer. All documentation is in {IWalras}.
 /// What calls no token is `nonReentrantView`: it cannot be re-entered, it only refuses to run inside a token's call.
@@ -83,7 +95,9 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         // no more than the least seal costs, so that voiding one's own batch never pays
         uint256 leastFee = MIN_UNITS * UNIT_GAS * p.minBaseFee * p.cashPerWei;
         if (uint256(p.compensation) << CASH_BITS > leastFee) revert BadParameter("compensation", p.compensation);
-        if (uint256(p.compensation) * (p.capacity / MIN_UNITS) > p.bond) revert BadParameter("compensation", p.compensation);
+        if (uint256(p.compensation) * (p.capacity / MIN_UNITS) > p.bond) {
+            revert BadParameter("compensation", p.compensation);
+        }
         if (p.bond > p.cashCap) revert BadParameter("bond", p.bond);
         OPERATOR = p.operator;
         CASH_TOKEN = p.cash;
@@ -182,7 +196,11 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         _deposit(asset, amount);
     }
 
-    function depositWithPermit(uint16 asset, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external override nonReentrant {
+    function depositWithPermit(uint16 asset, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
+        external
+        override
+        nonReentrant
+    {
         address token = _listing(asset).token;
         if (token.code.length == 0) revert NoToken(token);
         // a permit somebody sent ahead of us has done its work: the allowance decides
@@ -190,7 +208,11 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         _deposit(asset, amount);
     }
 
-    function depositAndSeal(Deposit[] calldata deposits, uint8 units, bytes calldata ct, uint256 batch_) external override nonReentrant {
+    function depositAndSeal(Deposit[] calldata deposits, uint8 units, bytes calldata ct, uint256 batch_)
+        external
+        override
+        nonReentrant
+    {
         for (uint256 i; i < deposits.length; ++i) {
             _deposit(deposits[i].asset, deposits[i].amount);
         }
@@ -223,7 +245,11 @@ contract Walras is IWalras, ReentrancyGuardTransient {
     }
 
     /// @dev Base units to send and ledger units to debit, up; the maximum stands for all whole base units of `available`.
-    function _payable(Listing storage listed, uint16 asset, uint256 amount, uint256 available) private view returns (uint256, uint256 ledger) {
+    function _payable(Listing storage listed, uint16 asset, uint256 amount, uint256 available)
+        private
+        view
+        returns (uint256, uint256 ledger)
+    {
         uint256 bits = _bits(asset);
         if (amount == type(uint256).max) amount = Custody.toBaseDown(available, listed.lot, bits);
         ledger = Custody.toLedgerUp(amount, listed.lot, bits);
@@ -251,7 +277,9 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         Account storage account_ = _ledger.accounts[msg.sender];
         AccountWord a = account_.word();
         unchecked {
-            if (units < MIN_UNITS || ct.length == 0 || ct.length + ITEM_HEAD > UNIT_BYTES * units) revert BadUnits(units, ct.length);
+            if (units < MIN_UNITS || ct.length == 0 || ct.length + ITEM_HEAD > UNIT_BYTES * units) {
+                revert BadUnits(units, ct.length);
+            }
             uint256 live = b.live() + 1;
             uint256 used = b.units() + units;
             if (a.batch() == batch_) {
@@ -284,7 +312,9 @@ contract Walras is IWalras, ReentrancyGuardTransient {
     function _requireBacked() private view {
         Treasury memory t = _treasury;
         if (t.bond < BOND << CASH_BITS) revert BondShort(t.bond, BOND << CASH_BITS);
-        if (t.shortHouses != 0 || t.houseCash < leastHouseCash) revert HouseUnderfunded(t.shortHouses, t.houseCash, leastHouseCash);
+        if (t.shortHouses != 0 || t.houseCash < leastHouseCash) {
+            revert HouseUnderfunded(t.shortHouses, t.houseCash, leastHouseCash);
+        }
     }
 
     /// @dev Burnt cash stays here for ever and is nobody's: it leaves custody.
@@ -318,7 +348,9 @@ contract Walras is IWalras, ReentrancyGuardTransient {
     /* --------------------------------------------- the key --------------------------------------------- */
 
     function registerKey(uint32 batch_, uint256 x, uint256 y) external override onlyOperator nonReentrantView {
-        if (batch_ == 0 || block.timestamp >= Phases.start(_timetable(), batch_) || keyHash[batch_] != 0) revert KeyTooLate(batch_);
+        if (batch_ == 0 || block.timestamp >= Phases.start(_timetable(), batch_) || keyHash[batch_] != 0) {
+            revert KeyTooLate(batch_);
+        }
         if (!Seal.onCurve(x, y)) revert NotOnCurve(x, y);
         if (_keyUsed[x]) revert KeyUsed(x);
         _keyUsed[x] = true;
@@ -345,7 +377,11 @@ contract Walras is IWalras, ReentrancyGuardTransient {
 
     /* -------------------------------------------- settlement -------------------------------------------- */
 
-    function settle(uint32 batch_, uint16[] calldata products, int256[] calldata prices, bytes calldata submissions) external override nonReentrantView {
+    function settle(uint32 batch_, uint16[] calldata products, int256[] calldata prices, bytes calldata submissions)
+        external
+        override
+        nonReentrantView
+    {
         Batch memory b = _batch;
         if (b.number != batch_ || b.live == 0) revert NothingToSettle(batch_);
         Phase phase_ = phase(batch_);
@@ -360,7 +396,8 @@ contract Walras is IWalras, ReentrancyGuardTransient {
             productCount: productCount(batch_),
             live: b.live
         });
-        Settlement.Result memory result = Settlement.run(_ledger, _products, _treasury, terms, products, prices, submissions);
+        Settlement.Result memory result =
+            Settlement.run(_ledger, _products, _treasury, terms, products, prices, submissions);
 
         b.settled = true;
         claimable[msg.sender] += b.pot;
@@ -368,7 +405,9 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         b.pot = 0;
         _batch = b;
         outcome[batch_] = keccak256(abi.encode(products, prices));
-        emit Settled(batch_, msg.sender, products, prices, result.volumes, b.live, result.voids, result.loss, result.freedom);
+        emit Settled(
+            batch_, msg.sender, products, prices, result.volumes, b.live, result.voids, result.loss, result.freedom
+        );
     }
 
     /* ------------------------------------------- void batches ------------------------------------------- */
@@ -435,7 +474,13 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         _setHouse(asset, _house(asset) + ledger);
     }
 
-    function drawHouse(uint16 asset, uint256 amount, address to) external override onlyOperator nonReentrant whileFinished {
+    function drawHouse(uint16 asset, uint256 amount, address to)
+        external
+        override
+        onlyOperator
+        nonReentrant
+        whileFinished
+    {
         Listing storage listed = _listing(asset);
         uint256 holding = _house(asset);
         uint256 least = asset == CASH ? leastHouseCash : uint256(1) << (_products[asset].houseLog2 + LOT_BITS);

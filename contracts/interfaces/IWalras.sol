@@ -349,7 +349,9 @@ interface IWalras {
 
     /// @notice Lists a product from the next batch on. Operator only.
     /// @param scale {cash X24 / lot} @param lotsCap {lot} custody cap
-    function list(address token, uint96 lot, uint56 scale, uint8 tickBps, uint8 depthLog2, uint64 lotsCap) external returns (uint16 product);
+    function list(address token, uint96 lot, uint56 scale, uint8 tickBps, uint8 depthLog2, uint64 lotsCap)
+        external
+        returns (uint16 product);
 
     /// @notice Sets the scale of a product to its reference when they are four times apart. Anybody, while no batch is unfinished.
     function resetScale(uint16 product) external;
@@ -372,7 +374,8 @@ interface IWalras {
     /// @dev Requirements: phase CLEARING (operator) or FALLBACK (anybody); `products` strictly ascending and exactly those that submissions
     /// list; `submissions` lists every live account once, strictly ascending, as account(20) ‖ len u16 ‖ ct; every product satisfies [C-1], [C-2].
     /// Moves no token and calls nothing. The batch's pot becomes claimable by the caller.
-    function settle(uint32 batch, uint16[] calldata products, int256[] calldata prices, bytes calldata submissions) external;
+    function settle(uint32 batch, uint16[] calldata products, int256[] calldata prices, bytes calldata submissions)
+        external;
 
     /// @notice Closes a void batch that had live accounts: slashes the bond. Anybody, for a reward.
     function closeVoid(uint32 batch) external;

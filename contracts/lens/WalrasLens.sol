@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Account, Batch, IWalras, Listing, Parameters, Phase, Product, Treasury} from "../interfaces/IWalras.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
-import {Account, Batch, IWalras, Listing, Parameters, Phase, Product, Treasury} from "../interfaces/IWalras.sol";
 
 /// @notice A product, or cash, as a wallet needs it.
 struct AssetView {
@@ -84,7 +84,8 @@ contract WalrasLens {
     function account(IWalras walras, address owner) external view returns (AccountView memory v) {
         v.account = walras.account(owner);
         Batch memory b = walras.batch();
-        v.live = v.account.batch != 0 && v.account.batch == b.number && !b.settled && walras.phase(b.number) != Phase.VOID;
+        v.live =
+            v.account.batch != 0 && v.account.batch == b.number && !b.settled && walras.phase(b.number) != Phase.VOID;
         v.frozen = walras.isFrozen(owner);
         v.claimable = walras.claimable(owner);
         uint256 count = walras.productsListed();

@@ -24,12 +24,15 @@ library Board {
         uint256[] places; // product id -> 1 + index of its line, 0 if not posted
     }
 
-    function build(mapping(uint256 => Product) storage products, uint256 count, uint16[] calldata ids, int256[] calldata prices)
-        internal
-        view
-        returns (Data memory board)
-    {
-        if (ids.length != prices.length) revert IWalras.LengthMismatch(ids.length, prices.length);
+    function build(
+        mapping(uint256 => Product) storage products,
+        uint256 count,
+        uint16[] calldata ids,
+        int256[] calldata prices
+    ) internal view returns (Data memory board) {
+        if (ids.length != prices.length) {
+            revert IWalras.LengthMismatch(ids.length, prices.length);
+        }
         board.lines = new Line[](ids.length);
         board.places = new uint256[](count);
         uint256 next;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IWalras, Product} from "../interfaces/IWalras.sol";
 import {Board, Line} from "./Board.sol";
 import {LOT_BITS} from "./Constants.sol";
 import {Entry, Reading} from "./Submission.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @dev The proof that posted prices are the clearing prices of the book. docs/SPEC.md §6, docs/MATHEMATICS.md.
 library Certificate {
@@ -94,7 +94,9 @@ library Certificate {
                 Product memory p = line.product;
                 // [C-2] the house takes what is left, so that lots sum to zero exactly
                 int256 house = int256(uint256(p.house)) - line.demand;
-                if (house < 0 || house > int256(uint256(type(uint96).max))) revert IWalras.HouseShort(uint16(line.id), house);
+                if (house < 0 || house > int256(uint256(type(uint96).max))) {
+                    revert IWalras.HouseShort(uint16(line.id), house);
+                }
                 uint256 least = uint256(1) << (p.houseLog2 + LOT_BITS);
                 if (p.house >= least && uint256(house) < least) ++short;
                 else if (p.house < least && uint256(house) >= least) --short;

@@ -22,7 +22,10 @@ library Curve {
     /// @param gross {lot} W
     /// @param tau {cash X40} least fall of a step
     /// Widths: a step falls by less than 2^112 + 2^96, so |price X84| < 2^162 throughout; (top - pi)·width < 2^162·2^48 = 2^210.
-    function demand(Side memory side, uint256 pos, uint256 steps, int256 first, int256 pi, uint256 gross, uint256 tau) internal pure {
+    function demand(Side memory side, uint256 pos, uint256 steps, int256 first, int256 pi, uint256 gross, uint256 tau)
+        internal
+        pure
+    {
         unchecked {
             (side.rate, side.total, side.loss, side.sloped, side.valid) = (0, 0, 0, false, true);
             if (steps == 0) return;

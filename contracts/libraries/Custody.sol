@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IWalras, Listing} from "../interfaces/IWalras.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {IWalras, Listing} from "../interfaces/IWalras.sol";
 
 /// @dev Tokens in and out, and the exact step between base units and ledger units. docs/SPEC.md §7.
 library Custody {
     using SafeERC20 for IERC20;
 
     /// @param amount {base unit} @param bits of the asset's ledger @return ledger {lot X44 or cash X40}
-    function take(Listing storage listing, address from, uint256 amount, uint256 bits) internal returns (uint256 ledger) {
+    function take(Listing storage listing, address from, uint256 amount, uint256 bits)
+        internal
+        returns (uint256 ledger)
+    {
         address token = listing.token;
         if (token.code.length == 0) revert IWalras.NoToken(token);
         ledger = toLedgerExact(amount, listing.lot, bits);

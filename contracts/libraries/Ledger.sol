@@ -2,9 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Account, IWalras, VoidReason} from "../interfaces/IWalras.sol";
+import {AccountWords} from "./AccountWords.sol";
 import {CASH, LOT_BITS, WORD_GAS} from "./Constants.sol";
 import {Entry, Reading} from "./Submission.sol";
-import {AccountWords} from "./Words.sol";
 
 /// @dev Balances: one word per account holds cash and its home product; the other products lie two to a word. docs/SPEC.md §7.
 library Ledger {
@@ -43,7 +43,11 @@ library Ledger {
     }
 
     /// @dev Reads the balances a submission needs. Rules 7 and 8 of docs/SPEC.md §2.
-    function cover(Data storage ledger, address owner, Account memory a, Reading memory r) internal view returns (VoidReason) {
+    function cover(Data storage ledger, address owner, Account memory a, Reading memory r)
+        internal
+        view
+        returns (VoidReason)
+    {
         unchecked {
             r.homed = a.homeProduct == 0;
             if (r.homed) a.homeProduct = uint16(r.entries[0].line.id) + 1;
@@ -108,7 +112,9 @@ library Ledger {
     function _moved(address owner, uint16 asset, uint256 balance, int256 by) private pure returns (uint256) {
         unchecked {
             int256 next = int256(balance) + by;
-            if (next < 0 || next > int256(uint256(type(uint96).max))) revert IWalras.LedgerOutOfRange(owner, asset, next);
+            if (next < 0 || next > int256(uint256(type(uint96).max))) {
+                revert IWalras.LedgerOutOfRange(owner, asset, next);
+            }
             return uint256(next);
         }
     }

@@ -60,7 +60,11 @@ library Seal {
     }
 
     /// @dev Decrypts in place. @return body where the body starts, 0 if the ciphertext does not open
-    function open(uint256 buffer, uint256 pos, uint256 length, bytes32 id, uint256 secret, address account) internal pure returns (uint256 body) {
+    function open(uint256 buffer, uint256 pos, uint256 length, bytes32 id, uint256 secret, address account)
+        internal
+        pure
+        returns (uint256 body)
+    {
         if (length < BODY) return 0;
         uint256 first;
         uint256 x;
@@ -92,7 +96,6 @@ library Seal {
                 mstore(add(buffer, 64), add(mload(add(buffer, 64)), 1))
             }
             magic := shr(224, mload(add(pos, 65)))
-
         }
         if (magic != MAGIC) return 0;
         return pos + BODY;

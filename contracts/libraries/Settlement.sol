@@ -2,13 +2,13 @@
 pragma solidity 0.8.37;
 
 import {Account, IWalras, Product, Treasury, VoidReason} from "../interfaces/IWalras.sol";
+import {AccountWords} from "./AccountWords.sol";
 import {Board} from "./Board.sol";
 import {Certificate} from "./Certificate.sol";
 import {CASH, ITEM_HEAD, UNIT_BYTES} from "./Constants.sol";
 import {Ledger} from "./Ledger.sol";
 import {Seal} from "./Seal.sol";
 import {Reading, Submission} from "./Submission.sol";
-import {AccountWords} from "./Words.sol";
 
 /// @dev The pass over a batch: open, decode, status, trade, certificate. Deployed by itself and linked, to keep Walras below the code size limit;
 /// everything else about a settlement (phase, caller, reward) is decided before and after it in Walras.
@@ -44,7 +44,7 @@ library Settlement {
         Ledger.Data storage ledger,
         mapping(uint256 => Product) storage products,
         Treasury storage treasury,
-        Terms memory terms,
+        Terms calldata terms,
         uint16[] calldata ids,
         int256[] calldata prices,
         bytes calldata submissions
@@ -69,7 +69,10 @@ library Settlement {
         result.freedom = Certificate.freedomUp(misses, volumes);
     }
 
-    function _accounts(Ledger.Data storage ledger, Board.Data memory board, Terms memory terms, bytes calldata data) private returns (Tally memory tally) {
+    function _accounts(Ledger.Data storage ledger, Board.Data memory board, Terms calldata terms, bytes calldata data)
+        private
+        returns (Tally memory tally)
+    {
         uint256 buffer = Seal.allocate(UNIT_BYTES * type(uint8).max);
         Reading memory r;
         Account memory a;
@@ -86,7 +89,9 @@ library Settlement {
             ledger.accounts[owner].load(a);
             if (a.batch != terms.batch) revert IWalras.AccountNotLive(owner);
             VoidReason reason = _open(r, board, terms, buffer, owner, a, ct);
-            if (reason == VoidReason.NONE && r.validUntil != 0 && r.validUntil < terms.lockOut) reason = VoidReason.EXPIRED;
+            if (reason == VoidReason.NONE && r.validUntil != 0 && r.validUntil < terms.lockOut) {
+                reason = VoidReason.EXPIRED;
+            }
             if (reason == VoidReason.NONE) reason = ledger.cover(owner, a, r);
             unchecked {
                 ++tally.listed;
@@ -121,11 +126,15 @@ library Settlement {
         }
     }
 
-    function _open(Reading memory r, Board.Data memory board, Terms memory terms, uint256 buffer, address owner, Account memory a, bytes calldata ct)
-        private
-        pure
-        returns (VoidReason)
-    {
+    function _open(
+        Reading memory r,
+        Board.Data memory board,
+        Terms calldata terms,
+        uint256 buffer,
+        address owner,
+        Account memory a,
+        bytes calldata ct
+    ) private pure returns (VoidReason) {
         if (ct.length > UNIT_BYTES * type(uint8).max) revert IWalras.WrongCiphertext(owner); // longer than any seal, and than the buffer
         (uint256 pos, bytes32 hash) = Seal.load(buffer, terms.id, ct);
         if (hash != a.sealHash) revert IWalras.WrongCiphertext(owner);

@@ -68,7 +68,11 @@ library Submission {
     /// @param pos memory address of the body
     /// @param end memory address behind it
     /// @param length {byte} of the ciphertext @param units declared
-    function read(Reading memory r, Board.Data memory board, uint256 pos, uint256 end, uint256 length, uint256 units) internal pure returns (VoidReason) {
+    function read(Reading memory r, Board.Data memory board, uint256 pos, uint256 end, uint256 length, uint256 units)
+        internal
+        pure
+        returns (VoidReason)
+    {
         unchecked {
             uint256 auths;
             VoidReason reason;
@@ -97,7 +101,9 @@ library Submission {
             uint256 tail = _load(pos - 2);
             auths = tail >> 248;
             bool reserved = word >> 248 != 0 || (tail >> 240) & 255 != 0;
-            if (reserved || count == 0 || count > MAX_LISTED || auths == 0 || auths > MAX_LISTED) return (pos, 0, VoidReason.MALFORMED);
+            if (reserved || count == 0 || count > MAX_LISTED || auths == 0 || auths > MAX_LISTED) {
+                return (pos, 0, VoidReason.MALFORMED);
+            }
             r.validUntil = (word >> 208) & type(uint40).max;
             r.gasLimit = units * UNIT_GAS;
             r.gas = SUBMISSION_GAS + BYTE_GAS * length + PRODUCT_GAS * count;
@@ -144,7 +150,10 @@ library Submission {
             a.legs = pos + 4;
             a.end = a.legs + LEG_BYTES * legs;
             next = a.end + 16 + (buys != 0 && sells != 0 ? 14 : 0) + Curve.STEP_BYTES * (buys + sells);
-            if (next > end || head >> 24 != 0 || legs == 0 || legs > MAX_LEGS || buys > MAX_STEPS || sells > MAX_STEPS || buys + sells == 0) {
+            if (
+                next > end || head >> 24 != 0 || legs == 0 || legs > MAX_LEGS || buys > MAX_STEPS || sells > MAX_STEPS
+                    || buys + sells == 0
+            ) {
                 return (next, VoidReason.MALFORMED);
             }
             r.gas += AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells);

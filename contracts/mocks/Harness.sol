@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Product, Phase, Timetable, VoidReason} from "../interfaces/IWalras.sol";
+import {Phase, Product, Timetable, VoidReason} from "../interfaces/IWalras.sol";
 import {Board, Line} from "../libraries/Board.sol";
 import {Certificate} from "../libraries/Certificate.sol";
 import {UNIT_BYTES} from "../libraries/Constants.sol";
@@ -49,7 +49,11 @@ contract Harness {
 
     /// @return opened whether the ciphertext opens
     /// @return body behind the magic
-    function open(bytes32 id, uint256 secret, address account, bytes calldata ct) external pure returns (bool opened, bytes memory body) {
+    function open(bytes32 id, uint256 secret, address account, bytes calldata ct)
+        external
+        pure
+        returns (bool opened, bytes memory body)
+    {
         uint256 buffer = Seal.allocate(UNIT_BYTES * type(uint8).max);
         (uint256 pos,) = Seal.load(buffer, id, ct);
         uint256 from = Seal.open(buffer, pos, ct.length, id, secret, account);
@@ -64,7 +68,13 @@ contract Harness {
     }
 
     /// @dev Reads a body with all products of a market of `count` products priced.
-    function read(bytes calldata body, uint256 length, uint8 units, Product[] calldata products, int256[] calldata prices) external returns (Read memory out) {
+    function read(
+        bytes calldata body,
+        uint256 length,
+        uint8 units,
+        Product[] calldata products,
+        int256[] calldata prices
+    ) external returns (Read memory out) {
         uint16[] memory ids = new uint16[](products.length);
         for (uint16 i; i < products.length; ++i) {
             _products[i] = products[i];
@@ -73,7 +83,11 @@ contract Harness {
         return this.readAt(body, length, units, ids, prices);
     }
 
-    function readAt(bytes calldata body, uint256 length, uint8 units, uint16[] calldata ids, int256[] calldata prices) external view returns (Read memory out) {
+    function readAt(bytes calldata body, uint256 length, uint8 units, uint16[] calldata ids, int256[] calldata prices)
+        external
+        view
+        returns (Read memory out)
+    {
         Board.Data memory board = Board.build(_products, ids.length, ids, prices);
         Reading memory r;
         bytes memory copy = abi.encodePacked(body, new bytes(64));
@@ -103,7 +117,11 @@ contract Harness {
     }
 
     /// @param steps packed as in a submission
-    function side(bytes calldata steps, int256 first, int256 pi, uint256 gross, uint256 tau) external pure returns (Curve.Side memory out) {
+    function side(bytes calldata steps, int256 first, int256 pi, uint256 gross, uint256 tau)
+        external
+        pure
+        returns (Curve.Side memory out)
+    {
         bytes memory copy = abi.encodePacked(steps, new bytes(32));
         uint256 from;
         assembly ("memory-safe") {
@@ -132,7 +150,11 @@ contract Harness {
         return Certificate.freedomUp(misses, volumes);
     }
 
-    function phase(Timetable calldata t, uint32 number, uint256 time, bool published) external pure returns (Phase, uint32) {
+    function phase(Timetable calldata t, uint32 number, uint256 time, bool published)
+        external
+        pure
+        returns (Phase, uint32)
+    {
         return (Phases.phaseAt(t, number, time, published), Phases.current(t, time));
     }
 

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Batch} from "../interfaces/IWalras.sol";
+
+/// @dev The word of a {Batch}: from the low end number u32 | live u32 | units u16 | settled u8 | closed u8 | pot u96.
+type BatchWord is uint256;
+
+using {
+    BatchWords.number,
+    BatchWords.live,
+    BatchWords.units,
+    BatchWords.closed,
+    BatchWords.pot,
+    BatchWords.filled
+} for BatchWord global;
+
+/// @dev Every seal touches this word, so it is read and written whole; the compiler would go field by field.
+library BatchWords {
+    function word(Batch storage stored) internal view returns (BatchWord w) {
+        assembly ("memory-safe") {
+            w := sload(stored.slot)
+        }
+    }
+
+    function set(Batch storage stored, BatchWord w) internal {
+        assembly ("memory-safe") {
+            sstore(stored.slot, w)
+        }
+    }
+
+    function number(BatchWord w) internal pure returns (uint256) {
+        return uint32(BatchWord.unwrap(w));
+    }
+
+    function live(BatchWord w) internal pure returns (uint256) {
+        return uint32(BatchWord.unwrap(w) >> 32);
+    }
+
+    function units(BatchWord w) internal pure returns (uint256) {
+        return uint16(BatchWord.unwrap(w) >> 64);
+    }
+
+    function closed(BatchWord w) internal pure returns (bool) {
+        return BatchWord.unwrap(w) >> 88 & 1 != 0;
+    }
+
+    function pot(BatchWord w) internal pure returns (uint256) {
+        return BatchWord.unwrap(w) >> 96 & type(uint96).max;
+    }
+
+    /// @dev An open batch. Arguments fit their fields.
+    function filled(BatchWord, uint256 number_, uint256 live_, uint256 units_, uint256 pot_)
+        internal
+        pure
+        returns (BatchWord)
+    {
+        return BatchWord.wrap(number_ | live_ << 32 | units_ << 64 | pot_ << 96);
+    }
+}
