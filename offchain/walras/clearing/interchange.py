@@ -151,34 +151,12 @@ class _Builder:
             if any(math.isinf(rate) for rate, _ in curve):
                 limits[row] = bound
             orders.append([(min(max(rate, -bound), bound), price) for rate, price in curve])
-        joint = [
-            [(min(max(rate, -ample), ample), price) for rate, price in self._curves[demand]]
-            for demand in self._shared
-        ]
-        members = [
-            [
-                (row, self._demands[name][demand])
-                for row, name in enumerate(self._traded)
-                if demand in self._demands[name]
-            ]
-            for demand in self._shared
-        ]
         legs = [
             [(place[product], w) for product, w in self._bases[name].items()]
             for name in self._traded
         ]
         reference = self._reference_prices()
         level = np.where(reference == 0, 1.0, np.abs(reference))
-        groups: dict[str, Any] = {}
-        if self._shared:
-            groups = {
-                "group_ptr": _pointers(members),
-                "group_order": _column(members, 0, int),
-                "group_coefficient": _column(members, 1, float),
-                "group_curve_ptr": _pointers(joint),
-                "group_curve_rate": _column(joint, 0, float),
-                "group_curve_price": _column(joint, 1, float),
-            }
         book = Book(
             leg_ptr=_pointers(legs),
             leg_product=_column(legs, 0, int),
@@ -188,10 +166,32 @@ class _Builder:
             curve_price=_column(orders, 1, float),
             reference_price=reference,
             maker=_MAKER * self._capacity(legs, limits) / level,
-            **groups,
+            **self._groups(ample),
         )
         rows = {name: row for row, name in enumerate(self._traded)}
         return Auction(book, self._products, self._bases, rows, limits)
+
+    def _groups(self, ample: float) -> dict[str, Any]:
+        """The shared demands, over the portfolios that name them."""
+        if not self._shared:
+            return {}
+        joint = [
+            [(min(max(rate, -ample), ample), price) for rate, price in self._curves[demand]]
+            for demand in self._shared
+        ]
+        shares = [(row, self._demands[name]) for row, name in enumerate(self._traded)]
+        members = [
+            [(row, weights[demand]) for row, weights in shares if demand in weights]
+            for demand in self._shared
+        ]
+        return {
+            "group_ptr": _pointers(members),
+            "group_order": _column(members, 0, int),
+            "group_coefficient": _column(members, 1, float),
+            "group_curve_ptr": _pointers(joint),
+            "group_curve_rate": _column(joint, 0, float),
+            "group_curve_price": _column(joint, 1, float),
+        }
 
     def _order_curve(self, name: str) -> _Curve:
         """Of a demand of its own with weight g: rate/g at price·g. Otherwise the order is free."""
