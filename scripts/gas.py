@@ -39,7 +39,7 @@ from walras.auths import Auth, Leg, Step, Submission  # noqa: E402
 from walras.batch import CASH  # noqa: E402
 from walras.chain.artifacts import load  # noqa: E402
 from walras.clearing.problem import solve_batch  # noqa: E402
-from walras.numbers import UNIT_GAS, X40, ceil_div  # noqa: E402
+from walras.numbers import UNIT_GAS, X40  # noqa: E402
 from walras.schedule import Phase  # noqa: E402
 from walras.sealing import SEAL_OVERHEAD, encode_point, public_key, seal  # noqa: E402
 from walras.submission import encode, required_units  # noqa: E402
@@ -156,7 +156,8 @@ def run(bench: Bench, shape: Shape, count: int, *, held: bool = True) -> Run:
         else:
             bench.deposit(owner, shape.home, bench.units[shape.home])
             bench.deposit(owner, CASH, 10**8 * bench.units[CASH])
-    seals, units, settled = {}, 0, 0
+    seals: dict[int, list[int]] = {}
+    units = settled = 0
     for batch in (1, 2) if held else (1,):
         bench.go(batch, Phase.OPEN)
         seals[batch], pairs = [], []
@@ -172,9 +173,7 @@ def run(bench: Bench, shape: Shape, count: int, *, held: bool = True) -> Run:
     return Run(seals[1], seals.get(2, []), settled, units)
 
 
-def ciphertext(
-    bench: Bench, shape: Shape, batch: int, owner: str, submission: Submission
-) -> bytes:
+def ciphertext(bench: Bench, shape: Shape, batch: int, owner: str, submission: Submission) -> bytes:
     """The sealed submission, or as many bytes of nothing."""
     body = encode(submission)
     if shape.garbage:
@@ -199,7 +198,8 @@ def measure(chain: Chain, bench: Bench, progress: Progress) -> dict[str, dict[st
         marginal[shape.name] = (more.settle - few.settle) // 10
         declared[shape.name] = more.units * UNIT_GAS
         if shape is SHAPES[0]:
-            out["seal"] = {"first": int(median(more.first)), "returning": int(median(more.returning))}
+            medians = {"first": more.first, "returning": more.returning}
+            out["seal"] = {case: int(median(gas)) for case, gas in medians.items()}
         if shape.name == "one auth, five steps":
             out["seal"]["returning, five steps"] = int(median(more.returning))
         progress.advance(task)
@@ -209,7 +209,7 @@ def measure(chain: Chain, bench: Bench, progress: Progress) -> dict[str, dict[st
         out["settle_per_auth"][f"{count} accounts"] = total // count
         progress.advance(task)
     full = full_batch(bench)
-    out["settle"][f"full batch, fresh words"] = repeat(full[0], full[1], held=False).settle
+    out["settle"]["full batch, fresh words"] = repeat(full[0], full[1], held=False).settle
     out["full_batch_accounts"] = {"fresh words": full[1]}
     progress.advance(task)
     out["settle_marginal"], out["declared_bound"] = marginal, declared
@@ -219,12 +219,12 @@ def measure(chain: Chain, bench: Bench, progress: Progress) -> dict[str, dict[st
 
 def full_batch(bench: Bench) -> tuple[Shape, int]:
     """Buyers of products they never held fill the whole capacity: every balance is a fresh slot."""
-    shape = Shape("fresh words", lambda i: buyers_of(i), home=20)
+    shape = Shape("fresh words", buyer, home=20)
     units = required_units(Submission(shape.auths(0)), home=20)
     return shape, bench.parameters["capacity"] // units
 
 
-def buyers_of(i: int) -> tuple[Auth, ...]:
+def buyer(_: int) -> tuple[Auth, ...]:
     """Eight products, one to a word; the house sells them thousandths of a lot."""
     return tuple(
         Auth((Leg(k, 1),), (PRICE + 1) * X40, 0, (Step(1_000, X40),), ()) for k in range(0, 16, 2)
@@ -238,7 +238,8 @@ def show(console: Console, out: dict[str, dict[str, Any]]) -> bool:
         for case, value in cases.items():
             goal = GOALS.get((topic, case))
             met = goal is None or value <= goal
-            table.add_row(case, f"[{'default' if met else 'red'}]{value:,}", f"{goal:,}" if goal else "")
+            colour = "default" if met else "red"
+            table.add_row(case, f"[{colour}]{value:,}", f"{goal:,}" if goal else "")
         console.print(table)
     missed = [key for key, most in GOALS.items() if out[key[0]][key[1]] > most]
     over = [s for s, gas in out["settle_marginal"].items() if gas > out["declared_bound"][s]]
