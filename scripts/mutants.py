@@ -1,0 +1,183 @@
+"""Break the contracts on purpose, one check at a time, and see that a test notices.
+
+    python scripts/mutants.py            all mutants
+    python scripts/mutants.py NAME ...   some
+    python scripts/mutants.py --list
+
+Each mutant is compiled in a copy of the tree under a temporary directory; the tree itself is never
+touched. A mutant survives if the tests named beside it pass. Exit code 1 if any does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+COPIED: Final = (
+    "contracts",
+    "offchain",
+    "scripts",
+    "tests",
+    "build",
+    "foundry.toml",
+    "pyproject.toml",
+)
+LINKED: Final = ("node_modules", ".venv")
+
+SETTLEMENT: Final = "contracts/libraries/Settlement.sol"
+WALRAS: Final = "contracts/Walras.sol"
+CLEARER: Final = "tests/adversarial/test_lying_clearer.py"
+ATTACKS: Final = "tests/adversarial/test_named_attacks.py"
+SETTLING: Final = "tests/contract/test_settlement.py"
+ESCROW: Final = "tests/contract/test_ledger.py"
+FUNDS: Final = "tests/contract/test_operator.py"
+SEALS: Final = "tests/contract/test_sealing.py"
+CLOCK: Final = "tests/contract/test_phases.py"
+TOKENS: Final = "tests/contract/test_tokens.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old` becomes `new` once in `file`; `compiled` is built again; `tests` have to notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    compiled: str
+    tests: tuple[str, ...]
+
+
+def library(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
+    """A mutant of what the settlement runs."""
+    return Mutant(name, f"contracts/libraries/{file}.sol", old, new, SETTLEMENT, tests)
+
+
+def market(name: str, old: str, new: str, *tests: str) -> Mutant:
+    """A mutant of the market itself."""
+    return Mutant(name, WALRAS, old, new, WALRAS, tests)
+
+
+MUTANTS: Final = (
+    library(
+        "tolerance",
+        "Certificate",
+        "line.tolerance + 2) revert",
+        "line.tolerance + 3) revert",
+        CLEARER,
+    ),
+    library("accounts-twice", "Settlement", "<= last", "< last", CLEARER),
+    library("live-count", "Settlement", "tally.listed != terms.live", "false", CLEARER),
+    library("wrong-bytes", "Settlement", "hash != a.sealHash", "false", CLEARER),
+    library(
+        "expiry", "Settlement", "validUntil < terms.lockOut", "validUntil <= terms.lockOut", ATTACKS
+    ),
+    library("lots-cover", "Ledger", "covered = false;", "covered = true;", SETTLING),
+    library("home-kept", "Ledger", "r.cash != 0 || r.homed", "r.cash != 0", SETTLING),
+    library("unused-price", "Certificate", "if (!line.used)", "if (false)", CLEARER),
+    library("magic", "Seal", "if (magic != MAGIC) return 0;", "", SETTLING),
+    library("reference-cap", "Certificate", "if (move > most) move = most;", "", ATTACKS),
+    library("trailing-bytes", "Submission", "pos != end || ", "", SETTLING),
+    library(
+        "payer-rounds-up",
+        "Submission",
+        "(-a.pi * rate) >> PAYMENT_SHIFT",
+        "-((a.pi * rate) >> PAYMENT_SHIFT)",
+        SETTLING,
+    ),
+    market("operator-first", "phase_ == Phase.CLEARING && msg", "false && msg", CLEARER),
+    market(
+        "freeze", "_requireThawed(msg.sender);\n        uint256 ledger;", "uint256 ledger;", ESCROW
+    ),
+    market(
+        "bond-stays",
+        "onlyOperator nonReentrant whileFinished {",
+        "onlyOperator nonReentrant {",
+        FUNDS,
+    ),
+    market("backing", "if (b.live() == 0) _requireBacked();", "", SEALS),
+    market("committed", "if (offset >= LOCK_IN) revert", "if (false) revert", CLOCK),
+    market("late-leak", "phase_ > Phase.LOCKED_IN", "phase_ > Phase.LOCKED_OUT", CLOCK),
+    market("key-twice", "_keyUsed[x] = true;", "", CLOCK),
+    Mutant(
+        "received",
+        "contracts/libraries/Custody.sol",
+        "if (received != amount)",
+        "if (false)",
+        WALRAS,
+        (TOKENS,),
+    ),
+)
+
+
+def broken_tree(mutant: Mutant, parent: Path) -> Path:
+    """A copy of the tree with the mutant in it."""
+    tree = parent / mutant.name
+    tree.mkdir()
+    skip = shutil.ignore_patterns("__pycache__", "forge*", ".pytest_cache")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=skip)
+        else:
+            shutil.copy2(source, tree / name)
+    for name in LINKED:
+        (tree / name).symlink_to(ROOT / name)
+    path = tree / mutant.file
+    text = path.read_text()
+    if text.count(mutant.old) != 1:
+        times = text.count(mutant.old)
+        sys.exit(f"{mutant.name}: {mutant.file} has {mutant.old!r} {times} times, not once")
+    path.write_text(text.replace(mutant.old, mutant.new))
+    return tree
+
+
+def noticed(mutant: Mutant, tree: Path) -> bool:
+    """Whether the mutant does not compile or one of its tests fails."""
+    environment = {**os.environ, "PYTHONPATH": f"{tree / 'offchain'}:{tree}"}
+    python = str(ROOT / ".venv" / "bin" / "python")
+    compile_ = [python, "scripts/toolchain/compile.py", mutant.compiled]
+    subprocess.run(compile_, cwd=tree, env=environment, check=True, stdout=subprocess.DEVNULL)
+    tests = [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
+    run = subprocess.run(
+        tests, cwd=tree, env=environment, capture_output=True, text=True, check=False
+    )
+    if run.returncode not in (0, 1):
+        sys.exit(f"{mutant.name}: the tests did not run\n{run.stdout}{run.stderr}")
+    return run.returncode == 1
+
+
+def main() -> None:
+    """Try the mutants asked for and say which survive."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("names", nargs="*", help="mutants to try; all if none is given")
+    parser.add_argument("--list", action="store_true", help="say what there is")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(f"{m.name:20} {m.file}" for m in MUTANTS))
+        return
+    chosen = [m for m in MUTANTS if not arguments.names or m.name in arguments.names]
+    survivors = []
+    for mutant in chosen:
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="walras-mutant-") as parent:
+            caught = noticed(mutant, broken_tree(mutant, Path(parent)))
+        if not caught:
+            survivors.append(mutant.name)
+        verdict = "caught" if caught else "SURVIVED"
+        print(f"{mutant.name:20} {verdict:9} {time.monotonic() - started:4.0f} s", flush=True)
+    print(f"{len(chosen) - len(survivors)} of {len(chosen)} caught")
+    sys.exit(1 if survivors else 0)
+
+
+if __name__ == "__main__":
+    main()
