@@ -7,7 +7,7 @@ import pytest
 from tests.reference import phases
 from tests.stateful.books import ALL, CASH, X40
 from tests.stateful.machine import MarketMachine
-from tests.stateful.world import ADDRESSES
+from tests.stateful.setting import ADDRESSES
 from walras.auths import Auth, Leg, Step, Submission
 
 pytestmark = pytest.mark.chain

@@ -10,9 +10,10 @@ from tests.reference import phases
 from tests.reference.secp256k1 import N, P
 from tests.stateful import strategies as some
 from tests.stateful.books import CASH
+from tests.stateful.setting import ADDRESSES, NAMES
 from tests.stateful.settling import honest, lie
 from tests.stateful.table import IDLE, Table, move
-from tests.stateful.world import ADDRESSES, NAMES, key_of
+from tests.stateful.world import key_of
 from walras.auths import Submission, cover
 from walras.sealing import encode_point, keccak256, seal
 from walras.submission import encode, required_units

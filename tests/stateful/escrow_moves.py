@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.reference import phases
 from tests.stateful import strategies as some
 from tests.stateful.books import ALL, CASH
+from tests.stateful.setting import ADDRESSES, PRODUCTS
 from tests.stateful.table import IDLE, Table, move
-from tests.stateful.world import ADDRESSES, PRODUCTS
 
 
 class EscrowMoves(Table):

@@ -9,7 +9,8 @@ import pytest
 from tests.contract.node import Chain
 from tests.reference import sealing
 from tests.stateful.machine import MarketMachine
-from tests.stateful.world import Tally, World, open_world
+from tests.stateful.setting import Tally
+from tests.stateful.world import World, open_world
 from walras.sealing import seal_hash, unseal
 
 

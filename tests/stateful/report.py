@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tests.stateful.machine import MarketMachine
-from tests.stateful.world import PHASES, Tally
+from tests.stateful.setting import PHASES, Tally
 from walras.chain.artifacts import load
 
 CALLS: Final = (

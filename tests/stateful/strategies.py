@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from tests.stateful.books import ALL, CASH
-from tests.stateful.world import BIDDERS, NAMES, PRODUCTS
+from tests.stateful.setting import BIDDERS, NAMES, PRODUCTS
 from walras.auths import Auth, Leg, Step, Submission
 
 X40: Final = 2**40

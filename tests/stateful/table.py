@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.reference import phases
 from tests.stateful import strategies as some
 from tests.stateful.books import ALL, CASH, NOBODY, X40, X44
-from tests.stateful.world import ADDRESSES, BATCHES, BIDDERS, NAMES, World, branch, key_of
+from tests.stateful.setting import ADDRESSES, BATCHES, BIDDERS, NAMES
+from tests.stateful.world import World, branch, key_of
 
 EDGES = ("start", "lockIn", "lockOut", "revealFrom", "keyDeadline", "exclusiveUntil", "deadline")
 IDLE = 9  # nobody is live, and nobody can be before the next batch

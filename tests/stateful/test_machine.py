@@ -10,7 +10,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.stateful.machine import MarketMachine
 from tests.stateful.report import report, unseen
-from tests.stateful.world import Tally, World
+from tests.stateful.setting import Tally
+from tests.stateful.world import World
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
 

@@ -7,70 +7,33 @@ same error; otherwise it must accept.
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_account import Account
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from tests.contract.node import Chain, Receipt
-from tests.contract.support import PARAMETERS, Bench, address, new_market, new_token, storage_slot
-from tests.reference import phases
+from tests.contract.support import Bench, new_market, new_token, storage_slot
 from tests.stateful.books import ALL, CASH, X40, Holder, Refusal, Round, Token, Vault
 from tests.stateful.ghost import Ghost
+from tests.stateful.setting import (
+    ADDRESSES,
+    BATCHES,
+    CHANGES,
+    CLOCK,
+    KEYS,
+    LISTED,
+    PHASES,
+    PRODUCTS,
+    TERMS,
+    WALLET,
+    Tally,
+)
 from tests.stateful.survey import Question, ask
 from walras.sealing import public_key
-
-BIDDERS: Final = ("ann", "bob", "cat", "dan")
-NAMES: Final = (*BIDDERS, "operator")
-KEYS: Final = {
-    name: Account.from_key(keccak(text=f"{name} of the state machine")) for name in NAMES
-}
-ADDRESSES: Final = {
-    **{name: to_checksum_address(key.address) for name, key in KEYS.items() if name != "operator"},
-    "operator": address("operator"),
-}
-# token decimals, base units per lot, cash units per lot, lots at most
-PRODUCTS: Final = (
-    (18, 10**16, 100, 1 << 14),
-    (6, 7, 40, 1 << 14),
-    (27, 7 * 10**23, 1_000, 1 << 11),
-    (8, 10**6, 5, 1 << 14),
-    (18, 1, 300, 1 << 14),
-)
-LISTED: Final = 3  # of PRODUCTS from the beginning
-CHANGES: Final = {
-    "capacity": 300,
-    "cash_cap": 1 << 26,
-    "cover_cap": 1 << 28,
-    "bond": 40_000,
-    "compensation": 1_000,
-}
-TERMS: Final = {**PARAMETERS, **CHANGES, "operator": ADDRESSES["operator"]}
-BATCHES: Final = 60  # no sequence comes further
-WALLET: Final = 3 * 10**7  # cash units of everybody
-
-
-@dataclass
-class Tally:
-    """What happened in a campaign: outcomes of calls, phases in which, reasons of voids."""
-
-    sequences: int = 0
-    steps: int = 0
-    traded: int = 0  # submissions that were not void
-    matched: int = 0  # settlements in which something was bought
-    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
-    phases: Counter[str] = field(default_factory=Counter)
-    rules: Counter[str] = field(default_factory=Counter)
-    voids: Counter[int] = field(default_factory=Counter)
-
-    def outcomes(self, name: str) -> dict[str, int]:
-        """Outcome -> count of a call."""
-        return {outcome: n for (call_, outcome), n in sorted(self.calls.items()) if call_ == name}
 
 
 @dataclass
@@ -90,16 +53,15 @@ class World:
 
         `ghostly` are the arguments for the ghost where they differ: it knows no signatures.
         """
-        fee = self.ghost.base_fee or None
         expected: tuple[Any, ...] | None = None
         try:
             after = self.ghost.after(sender, name, args if ghostly is None else ghostly)
         except Refusal as refusal:
             expected = refusal.error
-            found = self.bench.refusal(sender, name, *args, base_fee=fee)
+            found = self.bench.refusal(sender, name, *args, base_fee=self.ghost.base_fee)
             assert found == expected, f"{name}{args}: contract {found}, ghost {expected}"
         else:
-            receipt = self.bench.do(sender, name, *args, base_fee=fee)
+            receipt = self.bench.do(sender, name, *args, base_fee=self.ghost.base_fee or None)
             self.ghost = after
             if name == "settle":
                 self.check_events(sender, receipt, args)
@@ -240,7 +202,7 @@ def open_world(chain: Chain, tally: Tally) -> World:
     settlement = chain.deploy("Settlement", sender=ADDRESSES["operator"])
     bench = new_market(chain, settlement, new_token(chain, 6), **CHANGES)
     tokens = [new_token(chain, decimals) for decimals, *_ in PRODUCTS]
-    clock = {name: getattr(bench.schedule, field) for name, field in _CLOCK.items()}
+    clock = {name: getattr(bench.schedule, field) for name, field in CLOCK.items()}
     ids = {batch: bench.id(batch) for batch in range(BATCHES)}
     ghost = Ghost(bench.market, TERMS, clock, ids)
     cash = Vault(bench.tokens[CASH], TERMS["cash_unit"], 40, TERMS["cash_cap"] * X40)
@@ -278,19 +240,6 @@ def key_of(world: World, batch: int) -> tuple[int, int]:
 _PERMIT: Final = keccak(
     b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 )
-_CLOCK: Final = {
-    "genesis": "genesis",
-    "period": "period",
-    "lockIn": "lock_in",
-    "lockOut": "lock_out",
-    "revealFrom": "reveal_from",
-    "keyDeadline": "key_deadline",
-    "exclusiveUntil": "exclusive_until",
-    "deadline": "deadline",
-}
-PHASES: Final = {
-    value: name for name, value in vars(phases).items() if name.isupper() and isinstance(value, int)
-}
 
 
 def _used(ghost: Ghost) -> int:
@@ -314,6 +263,3 @@ def _key_hash(key: tuple[int, int] | None) -> bytes:
 def _slot_of(product: int) -> str:
     place = int(storage_slot("_products"), 16)
     return "0x" + keccak(product.to_bytes(32) + place.to_bytes(32)).hex()
-
-
-__all__ = ["ADDRESSES", "BIDDERS", "NAMES", "Tally", "World", "branch", "open_world"]
