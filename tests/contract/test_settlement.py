@@ -227,8 +227,8 @@ def test_void_submission_gives_no_home(bench: Bench) -> None:
 
 def test_long_submission_leaves_nothing_for_the_next_reader(bench: Bench) -> None:
     """Memory is used again for every account: a short one after the longest possible one."""
-    wide = tuple(order(WORDS, 1_000 + n, buy=[1] * 3, sell=[1] * 2) for n in range(20))
-    names = sorted((f"n{n}" for n in range(12)), key=lambda n: to_canonical_address(address(n)))
+    wide = tuple(order(WORDS, 1_000 + n, buy=[1] * 3, sell=[1] * 2) for n in range(8))
+    names = sorted((f"n{n}" for n in range(8)), key=lambda n: to_canonical_address(address(n)))
     bids = {}
     for place, name in enumerate(names):
         bids[name] = Bid(wide, home=place % 6) if place % 2 == 0 else buys(place % 6, 110, 3)
