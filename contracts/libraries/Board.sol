@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IWalras, Product} from "../interfaces/IWalras.sol";
 import {PRICE_BOUND} from "./Constants.sol";
+import {ProductWords} from "./ProductWords.sol";
 
 /// @dev A product in a settlement: its posted price and what the batch adds up to at it.
 struct Line {
@@ -19,6 +20,8 @@ struct Line {
 
 /// @dev The posted products of a settlement, found by id.
 library Board {
+    using ProductWords for Product;
+
     struct Data {
         Line[] lines;
         uint256[] places; // product id -> 1 + index of its line, 0 if not posted
@@ -46,7 +49,7 @@ library Board {
             Line memory line = board.lines[i];
             line.id = id;
             line.price = price;
-            line.product = products[id];
+            products[id].load(line.product);
             line.tick = tickUp(line.product);
             board.places[id] = i + 1;
         }

@@ -4,11 +4,14 @@ pragma solidity 0.8.37;
 import {IWalras, Product} from "../interfaces/IWalras.sol";
 import {Board, Line} from "./Board.sol";
 import {LOT_BITS} from "./Constants.sol";
+import {ProductWords} from "./ProductWords.sol";
 import {Entry, Reading} from "./Submission.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @dev The proof that posted prices are the clearing prices of the book. docs/SPEC.md §6, docs/MATHEMATICS.md.
 library Certificate {
+    using ProductWords for Product;
+
     /// @dev Adds a trading submission to the board.
     function add(Reading memory r) internal pure {
         unchecked {
@@ -106,8 +109,9 @@ library Certificate {
                 misses += miss * miss * p.scale;
                 uint256 volume = (line.volume + (1 << LOT_BITS) - 1) >> LOT_BITS;
                 volumes += volume * volume * p.scale;
-                Product storage stored = products[line.id];
-                (stored.house, stored.referencePrice) = (uint96(uint256(house)), nextReference(line));
+                p.referencePrice = nextReference(line);
+                p.house = uint96(uint256(house));
+                products[line.id].save(p);
             }
         }
     }
