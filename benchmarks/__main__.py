@@ -15,7 +15,7 @@ for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 import argparse  # noqa: E402  (libraries read their thread counts when imported)
 
-from benchmarks.run import run  # noqa: E402
+from benchmarks.run import Grid, run  # noqa: E402
 from benchmarks.table import show  # noqa: E402
 
 
@@ -24,10 +24,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small markets only")
     parser.add_argument("--only", default="", help="comma-separated solvers (default: all)")
+    parser.add_argument("--market", default="", help="only markets whose name contains this")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a library may take")
     parser.add_argument("--name", default="", help="name of the results file")
     given = parser.parse_args()
-    show(run(quick=given.quick, only=given.only, limit=given.limit, name=given.name))
+    grid = Grid(quick=given.quick, solvers=given.only, markets=given.market, limit=given.limit)
+    show(run(grid, given.name))
 
 
 main()

@@ -1,8 +1,8 @@
 """OSQP, Clarabel, PIQP and HiGHS on the same well-scaled program, one function each.
 
-Every step of every curve is a variable z in [0, width], in thousands of cash; products are rows that
-must balance, also in thousands of cash; prices are deviations from the reference. Each function returns
-the duals of the rows, which times the reference prices are the deviations, and z.
+Every step of every curve is a variable z in [0, width], in thousands of cash; products are rows
+that must balance, also in thousands of cash; prices are deviations from the reference. Each
+function returns the duals of the rows, which times the reference prices are the deviations, and z.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from scipy import sparse
 
 from walras.clearing.book import Book, Floats
 
-__all__ = ["LIBRARIES", "Program", "Skip"]
+__all__ = ["LIBRARIES", "Program", "SkippedError"]
 
 _UNIT = 1000.0
 
 
-class Skip(Exception):
+class SkippedError(Exception):
     """The library does not take part in this market; the message says why."""
 
 
@@ -64,7 +64,7 @@ class Program:
             curvature=fall / width * unit[owner] ** 2 / _UNIT,
             cost=-(book.curve_price[left] - origin[owner]) * unit[owner] / _UNIT,
             rows=sparse.csc_matrix(in_cash[owner].T),
-            right=-np.asarray((in_cash.T @ (low / unit))).ravel(),
+            right=-np.asarray(in_cash.T @ (low / unit)).ravel(),
             width=width / unit[owner],
             owner=owner,
             unit=unit,
@@ -138,7 +138,7 @@ def _piqp(program: Program, limit: float) -> tuple[Floats, Floats]:  # noqa: ARG
 
 def _highs(program: Program, limit: float) -> tuple[Floats, Floats]:
     if program.curvature.any():
-        raise Skip("its QP solver does not answer in time")
+        raise SkippedError("its QP solver does not answer in time")
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = len(program.cost), len(program.right)
     model.col_cost_, model.col_lower_ = program.cost, np.zeros(len(program.cost))

@@ -10,12 +10,12 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.libraries import LIBRARIES, Program, Skip
+from benchmarks.libraries import LIBRARIES, Program, SkippedError
 from walras.clearing import Book, clear, evaluate
 from walras.clearing.book import Floats
 from walras.clearing.generator import market, perturbed, with_groups
 
-__all__ = ["Cell", "run"]
+__all__ = ["Cell", "Grid", "run"]
 
 _RESULTS = Path(__file__).parent / "results"
 _ENGINE = "engine"
@@ -36,32 +36,42 @@ class Cell:
     note: str = ""
 
 
-def run(*, quick: bool, only: str, limit: float, name: str) -> list[Cell]:
+@dataclass(frozen=True)
+class Grid:
+    """Which part of the grid to run: comma-separated solvers, markets whose name contains a word."""
+
+    quick: bool
+    solvers: str
+    markets: str
+    limit: float
+
+
+def run(grid: Grid, name: str) -> list[Cell]:
     """Run the grid, print progress, store `results/<name>.json`; returns the cells."""
-    wanted = set(only.split(",")) if only else {_ENGINE, *LIBRARIES}
+    wanted = set(grid.solvers.split(",")) if grid.solvers else {_ENGINE, *LIBRARIES}
     clear(market(3, 600, 0.2))
     cells = []
-    for label, flat, book, start in _markets(quick=quick, large=wanted == {_ENGINE}):
+    for label, flat, book, start in _markets(grid, large=wanted == {_ENGINE}):
         for solver in (_ENGINE, *LIBRARIES):
             if solver not in wanted or (solver != _ENGINE and (start is not None or book.groups)):
                 continue
-            cell = _measure(label, flat, book, solver, start, limit)
+            cell = _measure(label, flat, book, solver, start, grid.limit)
             cells.append(cell)
             print(f"{label:24} flat {flat:4.0%}  {solver:9} {_brief(cell)}", flush=True)
-    _store(cells, name or ("quick" if quick else "grid"))
+    _store(cells, name or ("quick" if grid.quick else "grid"))
     return cells
 
 
-def _markets(
-    *, quick: bool, large: bool
-) -> Iterator[tuple[str, float, Book, Floats | None]]:
+def _markets(grid: Grid, *, large: bool) -> Iterator[tuple[str, float, Book, Floats | None]]:
     """(label, flat share, book, warm prices) from small to large."""
     sizes = [("small", 10, 1_000), ("medium", 100, 10_000), ("thin", 500, 1_000)]
-    if not quick:
+    if not grid.quick:
         sizes += [("thin", 1_000, 10_000), ("headline", 500, 100_000)]
     if large:
         sizes += [("huge", 1_000, 1_000_000)]
     for label, products, orders in sizes:
+        if grid.markets not in label:
+            continue
         for flat in (0.0, 0.2, 1.0):
             book = market(products, orders, flat, seed=1, maker=False)
             yield f"{label} {products}x{orders}", flat, book, None
@@ -94,7 +104,7 @@ def _measure(
         begun = time.process_time()
         try:
             prices, fills, shadow = solve()
-        except Skip as reason:
+        except SkippedError as reason:
             return Cell(*place, None, 0, None, str(reason))
         times.append(time.process_time() - begun)
     certificate = np.inf

@@ -11,8 +11,9 @@ from tests.unit.clearing.books import random_draft
 from tests.unit.clearing.kkt import violation
 from walras.clearing import Book, Clearing, clear
 
+
 def proved(book: Book, found: Clearing) -> bool:
-    """Certified, but for one rounding of each price, at which the maker's dust cannot be resolved."""
+    """Certified, but for one rounding of each price, below which the maker's dust hides."""
     maker = np.zeros(book.products) if book.maker is None else book.maker
     dust = float(np.abs(found.prices) @ (maker * np.spacing(np.abs(found.prices))))
     return found.gap <= 1e-10 * found.surplus + dust
@@ -32,7 +33,9 @@ def test_prices_fills_and_surplus_are_those_of_exact_arithmetic(
     assert violation(book, found) <= 1e-9
     np.testing.assert_allclose(found.prices, np.array(exact.prices, float), rtol=1e-9)
     size = np.array([abs(x) for x in book.curve_rate]).max(initial=1.0)
-    np.testing.assert_allclose(found.fills, np.array(exact.fills, float), rtol=1e-8, atol=1e-9 * size)
+    np.testing.assert_allclose(
+        found.fills, np.array(exact.fills, float), rtol=1e-8, atol=1e-9 * size
+    )
     if exact.surplus:
         assert abs(Fraction(found.surplus) / exact.surplus - 1) <= 1e-6
 

@@ -1,12 +1,13 @@
 """The clearing price of a small book in exact fractions: the slow, obvious reference of the engine.
 
-Newton on the dual in prices and shadow prices together, with an exact line search, in `Fraction`s. The dual is
-piecewise quadratic, so the search ends with a step that solves its piece exactly: the residual of the
-answer is zero, not small. Needs sloped curves and a maker on every product.
+Newton on the dual in prices and shadow prices together, with an exact line search, in `Fraction`s.
+The dual is piecewise quadratic, so the search ends with a step that solves its piece exactly: the
+residual of the answer is zero, not small. Needs sloped curves and a maker on every product.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from walras.clearing import Book
 
@@ -27,7 +28,7 @@ def demand(points: list[tuple[Fraction, Fraction]], level: Fraction) -> tuple[Fr
     """Demanded rate at `level` and -d rate / d level, on (rate, price) breakpoints."""
     if level >= points[0][1]:
         return points[0][0], Fraction(0)
-    for (left, high), (right, low) in zip(points, points[1:], strict=False):
+    for (left, high), (right, low) in pairwise(points):
         if low <= level < high:
             slope = (right - left) / (high - low)
             return left + (high - level) * slope, slope
@@ -38,7 +39,7 @@ def value(points: list[tuple[Fraction, Fraction]], fill: Fraction) -> Fraction:
     """Integral of price from rate 0 to `fill`."""
     total = Fraction(0)
     low, high = min(fill, Fraction(0)), max(fill, Fraction(0))
-    for (left, top), (right, bottom) in zip(points, points[1:], strict=False):
+    for (left, top), (right, bottom) in pairwise(points):
         begin, end = max(left, low), min(right, high)
         if end > begin:
             fall = (top - bottom) / (right - left)
@@ -140,7 +141,7 @@ def _curves(book: Book) -> list[list[tuple[Fraction, Fraction]]]:
         (book.curve_ptr, book.curve_rate, book.curve_price),
         (book.group_curve_ptr, book.group_curve_rate, book.group_curve_price),
     ):
-        for begin, end in zip(ptr, ptr[1:], strict=False):
+        for begin, end in pairwise(ptr):
             points = zip(rate[begin:end], price[begin:end], strict=True)
             curves.append([(Fraction(x), Fraction(m)) for x, m in points])
     return curves
@@ -150,7 +151,7 @@ def _terms(book: Book) -> list[list[tuple[int, Fraction]]]:
     """Level of each curve as a linear form in (prices, shadow prices)."""
     terms = [
         [(int(book.leg_product[a]), Fraction(book.leg_weight[a])) for a in range(begin, end)]
-        for begin, end in zip(book.leg_ptr, book.leg_ptr[1:], strict=False)
+        for begin, end in pairwise(book.leg_ptr)
     ]
     for d in range(book.groups):
         for a in range(book.group_ptr[d], book.group_ptr[d + 1]):

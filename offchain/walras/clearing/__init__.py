@@ -4,7 +4,8 @@
     clearing = clear(book)               # prices, fills and their proof
     assert clearing.certified
 
-`engines` names every solver that can stand in for `clear`, for `--engine` and for checking each other.
+`engines` names every solver that can stand in for `clear`, for `--engine` and for checking each
+other.
 """
 
 from walras.clearing.book import Book, BookError

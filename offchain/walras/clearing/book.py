@@ -1,8 +1,8 @@
 """A book: every order of one batch as arrays, and everything the clearing price depends on.
 
 Orders and curves are stored row after row ("compressed sparse rows"): the legs of order i are
-`leg_product[leg_ptr[i]:leg_ptr[i+1]]` with `leg_weight` beside them, its demand curve the breakpoints
-`(curve_rate, curve_price)[curve_ptr[i]:curve_ptr[i+1]]` joined by straight lines.
+`leg_product[leg_ptr[i]:leg_ptr[i+1]]` with `leg_weight` beside them, its demand curve the
+breakpoints `(curve_rate, curve_price)[curve_ptr[i]:curve_ptr[i+1]]` joined by straight lines.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,8 @@ class Book:
         Where the market maker is neutral, and where the search starts.
     maker (K,), optional
         Slope of the market maker, lots per unit of price: it sells `maker * (price - reference)`.
-    group_ptr (G+1,), group_order, group_coefficient, group_curve_ptr (G+1,), group_curve_rate, group_curve_price
+    group_ptr (G+1,), group_order, group_coefficient, group_curve_ptr (G+1,), group_curve_rate,
+    group_curve_price
         Costs: a further demand curve over the linear combination `sum(coefficient * fill)` of some
         orders (DESIGN: V_d). Groups may overlap.
 
@@ -70,7 +71,7 @@ class Book:
     group_curve_rate: Floats
     group_curve_price: Floats
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the public names of the arrays)
         self,
         *,
         leg_ptr: ArrayLike,
@@ -107,7 +108,7 @@ class Book:
         absent = [name for name, value in zip(_GROUPS, given, strict=True) if value is None]
         if absent and len(absent) < len(_GROUPS):
             raise BookError(f"groups need all six arrays; missing: {', '.join(absent)}")
-        empty = ([0], [], [], [0], [], [])
+        empty: tuple[list[int], ...] = ([0], [], [], [0], [], [])
         for name, value, none in zip(_GROUPS, given, empty, strict=True):
             convert: Callable[[str, ArrayLike], NDArray[Any]] = (
                 _ints if name.endswith(("ptr", "order")) else _floats
@@ -172,7 +173,11 @@ class Book:
         _check_targets("group", self.group_ptr, self.group_order, self.orders, "order")
         _check_curves("curve", "order", self.curve_ptr, self.curve_rate, self.curve_price)
         _check_curves(
-            "group_curve", "group", self.group_curve_ptr, self.group_curve_rate, self.group_curve_price
+            "group_curve",
+            "group",
+            self.group_curve_ptr,
+            self.group_curve_rate,
+            self.group_curve_price,
         )
         if self.maker is not None:
             if len(self.maker) != self.products:
@@ -229,7 +234,9 @@ def _check_targets(kind: str, ptr: Ints, target: Ints, bound: int, noun: str) ->
     twice = np.flatnonzero(np.diff(key) == 0)
     if len(twice):
         at = int(key[twice[0]])
-        raise BookError(f"row {at // bound} of {column} names {noun} {at % bound} twice; add them up")
+        raise BookError(
+            f"row {at // bound} of {column} names {noun} {at % bound} twice; add them up"
+        )
 
 
 def _check_curves(name: str, noun: str, ptr: Ints, rate: Floats, price: Floats) -> None:

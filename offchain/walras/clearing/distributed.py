@@ -1,8 +1,8 @@
 """One clearing over many machines: shards of the orders live on the workers of a `dask` cluster.
 
-Gradient, curvature and line search are sums over orders, so every worker keeps its shard between steps
-and answers with K, K x K or two numbers; the one factorisation stays here. Prices and fills are those of
-one machine up to the rounding of sums in another sequence.
+Gradient, curvature and line search are sums over orders, so every worker keeps its shard between
+steps and answers with K, K x K or two numbers; the one factorisation stays here. Prices and fills
+are those of one machine up to the rounding of sums in another sequence.
 
     with Client("tcp://scheduler:8786") as client:
         clearing = clear_distributed(book, client)
@@ -31,7 +31,9 @@ def clear_distributed(
     warm: Clearing | Floats | None = None,
     tolerance: float = 1e-10,
 ) -> Clearing:
-    """`clear` with the orders in `shards` parts (default: one per worker) on the cluster of `client`.
+    """`clear` with the orders on the cluster of `client`.
+
+    shards: into how many parts (default: one per worker).
 
     Raises `ClearingError` when the cluster has no workers.
     """
@@ -41,7 +43,10 @@ def clear_distributed(
     count = max(1, min(shards or workers, book.orders))
 
     def divide(market: Market) -> list[Part]:
-        return [Shards(client, part, count) if isinstance(part, Orders) else part for part in market.parts()]
+        return [
+            Shards(client, part, count) if isinstance(part, Orders) else part
+            for part in market.parts()
+        ]
 
     return clear(book, warm=warm, tolerance=tolerance, divide=divide)
 
@@ -58,7 +63,7 @@ class Shard:
         self._orders = Orders(legs, curves, span.copy(), flat.copy(), scale.copy(), index.copy())
         self._size = len(scale)
 
-    def refresh(self, q: Floats, curvature: bool) -> tuple[Floats, Floats | None]:  # noqa: FBT001
+    def refresh(self, q: Floats, curvature: bool) -> tuple[Floats, Floats | None]:
         """This shard's gradient and, if asked, its curvature at q."""
         gradient, hessian = self._room()
         self._orders.refresh(q, gradient, hessian, curvature=curvature)
@@ -84,7 +89,7 @@ class Shard:
         self._orders.settle(gradient, hessian)
         return gradient, hessian
 
-    def soften(self, eta: float, flat_only: bool) -> None:  # noqa: FBT001
+    def soften(self, eta: float, flat_only: bool) -> None:
         """See `Part.soften`."""
         self._orders.soften(eta, flat_only=flat_only)
 
@@ -113,7 +118,7 @@ class Shards:
         self._bounds = np.linspace(0, len(orders.index), count + 1).astype(int)
         flat = np.zeros(len(orders.index), np.int64)
         flat[orders.flat] = 1
-        placed: list[Future] = []
+        placed: list[Future[Any]] = []
         for begin, end in zip(self._bounds, self._bounds[1:], strict=False):
             chosen = np.arange(begin, end)
             part = orders.subset(chosen)

@@ -2,8 +2,9 @@
 
     phi(q) = sum_i max_x [V_i(x) - (w_i·q) x] + sum_k maker_k q_k² / 2 ,     q = p - reference.
 
-Its gradient is excess supply, -W'x(q) + maker q, so its minimiser is the clearing price; its curvature
-is W' diag(slope) W + diag(maker). `Market` measures a book; `Dual` stands at a point of the function.
+Its gradient is excess supply, -W'x(q) + maker q, so its minimiser is the clearing price; its
+curvature is W' diag(slope) W + diag(maker). `Market` measures a book; `Dual` stands at a point of
+the function.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from scipy.linalg import blas
 
 from walras.clearing import kernels
-from walras.clearing.book import Book, Floats, Ints
+from walras.clearing.book import Book, Floats
 from walras.clearing.groups import Groups, bound
 from walras.clearing.orders import Legs, Orders, Part
 
@@ -20,7 +21,9 @@ __all__ = ["Dual", "Market"]
 
 
 class Dual:
-    """The dual function at q: `gradient` (K,) and `hessian` (K, K) are those of all parts, maker apart.
+    """The dual function at q: the sum of its parts, and the maker.
+
+    hessian (K, K) is that of the parts alone, lower triangle.
 
     maker (K,) may be stronger than the book's while a search homes in on it.
     """
@@ -41,7 +44,10 @@ class Dual:
         return self._gradient + self.maker * self.q
 
     def refresh(self, *, curvature: bool = True) -> None:
-        """Compute all anew at q, free of the rounding that increments collect; see `Part.refresh`."""
+        """Compute all anew at q, free of the rounding that increments collect.
+
+        See `Part.refresh`.
+        """
         self._gradient[:] = 0.0
         if curvature:
             self.hessian[:] = 0.0
@@ -49,7 +55,10 @@ class Dual:
             part.refresh(self.q, self._gradient, self.hessian, curvature=curvature)
 
     def soften(self, eta: float, *, flat_only: bool) -> None:
-        """Tilt all curves by `eta`, or only those with a flat step; follow by `refresh` or `settle`."""
+        """Tilt all curves by `eta`, or only those with a flat step.
+
+        Follow by `refresh` or `settle`.
+        """
         for part in self.parts:
             part.soften(eta, flat_only=flat_only)
 
@@ -104,8 +113,9 @@ class Dual:
 class Market:
     """A book in deviations from its reference prices, and its measures.
 
-    scale (K,): price level of each product; depth (K,): lots per unit of price if every order spread
-    over 1 % of its value; capacity (K,): lots on offer; money: a quarter of all capacity, in cash.
+    scale (K,): price level of each product; depth (K,): lots per unit of price if every order
+    spread over 1 % of its value; capacity (K,): lots on offer; money: a quarter of all capacity,
+    in cash.
     """
 
     def __init__(self, book: Book) -> None:

@@ -1,9 +1,10 @@
 """`clear`: from a book to its clearing prices.
 
-Thick books start softened, so that Newton sees a smooth problem, and harden in a few stages (homotopy in
-the curves). Thin ones start with a strong market maker that then vanishes (homotopy in the maker). Sloped
-books end with exact Newton, which terminates finitely; flat steps keep a small proximal slope, whose
-centre follows the fill until it no longer matters.
+Thick books start softened, so that Newton sees a smooth problem, and harden in a few stages
+(homotopy in the curves). Thin ones start with a strong market maker that then vanishes (homotopy
+in the maker).
+Sloped books end with exact Newton, which terminates finitely; flat steps keep a small proximal
+slope, whose centre follows the fill until it no longer matters.
 """
 
 import time
@@ -106,7 +107,10 @@ class _Search:
         self._lap("newton")
 
     def _vanish(self) -> None:
-        """Homotopy in the maker: strong enough to take everything, then ten times weaker each stage."""
+        """Homotopy in the maker.
+
+        Strong enough to take everything, then ten times weaker each stage.
+        """
         self.dual.soften(0.0, flat_only=True)
         last = self.market.maker
         maker = self.market.capacity / self.market.scale

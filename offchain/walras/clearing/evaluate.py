@@ -1,9 +1,9 @@
-"""One judge for every engine: how far prices and fills are from the optimum, proved from them alone.
+"""One judge for every engine: the distance from the optimum, proved from the answer alone.
 
 For any prices and fills, by weak duality and term by term non-negative,
     optimal welfare - welfare  <=  sum of regrets + sum |price · residual|,
-where the regret of an order is the integral of |limit - price| between its fill and its demand. It is
-summed piece by piece, never as primal minus dual, which would cancel.
+where the regret of an order is the integral of |limit - price| between its fill and its demand. It
+is summed piece by piece, never as primal minus dual, which would cancel.
 """
 
 import math
@@ -19,10 +19,13 @@ __all__ = ["Verdict", "evaluate"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """regrets (N + G,): cash each order, then each group, leaves behind at the prices;
+    """The judgement.
+
+    regrets (N + G,): cash each order, then each group, leaves behind at the prices;
     residual (K,): lots bought less lots sold, the maker included; group_residual (G,) likewise;
     gap: cash by which welfare may fall short of the optimum; surplus: cash gained by trading;
-    certificate: gap / surplus, infinite when undefined."""
+    certificate: gap / surplus, infinite when undefined.
+    """
 
     regrets: Floats
     residual: Floats
@@ -79,10 +82,12 @@ def evaluate(
 
 def _group_fills(book: Book, members: Ints, fills: Floats) -> tuple[Floats, Floats]:
     """Each group's combination of fills, clipped to its curve, and what the clipping cut off."""
-    total = np.bincount(members, book.group_coefficient * fills[book.group_order], book.groups)
+    total: Floats = np.bincount(
+        members, book.group_coefficient * fills[book.group_order], book.groups
+    )
     low = book.group_curve_rate[book.group_curve_ptr[:-1]]
     high = book.group_curve_rate[book.group_curve_ptr[1:] - 1]
-    joint = np.clip(total, low, high)
+    joint: Floats = np.clip(total, low, high)
     return joint, total - joint
 
 
@@ -94,11 +99,13 @@ def _ratio(gap: float, surplus: float) -> float:
         return math.inf
     return gap / surplus
 
+
 @kernel
 def _regret(rate: Floats, price: Floats, level: float, fill: float) -> tuple[float, float]:
-    """Integral of |price(t) - level| between `fill` and the demand at `level`, and the value of the fill.
+    """What `fill` leaves behind at `level`, and its value.
 
-    The value is the integral of price(t) from rate 0. A fill outside its curve has an infinite regret.
+    The first is the integral of |price(t) - level| between the fill and the demand, infinite for
+    a fill outside its curve; the second the integral of price(t) from rate 0.
     """
     lost = 0.0 if rate[0] <= fill <= rate[-1] else np.inf
     value = 0.0
@@ -141,7 +148,7 @@ def _judge(  # noqa: PLR0913, PLR0917 (a kernel's arguments are the arrays it to
     lost: Floats,
     bought: Floats,
 ) -> float:
-    """Regrets of all orders into `lost`, lots into `bought`; returns the surplus over the reference.
+    """Regrets of all orders into `lost`, lots into `bought`; returns the surplus.
 
     Prices enter as deviations from the reference: their common part would cost two or three digits.
     """
@@ -154,18 +161,24 @@ def _judge(  # noqa: PLR0913, PLR0917 (a kernel's arguments are the arrays it to
             level += leg_weight[a] * deviation[leg_product[a]]
             bought[leg_product[a]] += leg_weight[a] * fills[i]
         curve = slice(curve_ptr[i], curve_ptr[i + 1])
-        lost[i], value = _regret(
-            curve_rate[curve], curve_price[curve] - origin, level, fills[i]
-        )
+        lost[i], value = _regret(curve_rate[curve], curve_price[curve] - origin, level, fills[i])
         surplus += value
     return surplus
 
 
 @kernel
 def _judge_groups(
-    curve_ptr: Ints, curve_rate: Floats, curve_price: Floats, shadow: Floats, joint: Floats, lost: Floats
+    curve_ptr: Ints,
+    curve_rate: Floats,
+    curve_price: Floats,
+    shadow: Floats,
+    joint: Floats,
+    lost: Floats,
 ) -> float:
-    """Regrets of all groups at their shadow prices into `lost`; returns their share of the surplus."""
+    """Regrets of all groups at their shadow prices into `lost`.
+
+    Returns their share of the surplus.
+    """
     surplus = 0.0
     for d in range(len(joint)):
         curve = slice(curve_ptr[d], curve_ptr[d + 1])

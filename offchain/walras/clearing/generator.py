@@ -1,8 +1,9 @@
-"""Synthetic flow-trading markets for benchmarks and tests: the headline market of the literature, and odd ones.
+"""Synthetic flow-trading markets for benchmarks and tests.
 
 70 / 20 / 10 % single products, pairs and baskets (5 to 50 legs); product popularity by Zipf's law
-(0.7), order sizes by Pareto's (1.3, cut at 10 million of cash); 45 / 45 / 10 % buy, sell and two-sided;
-one to five steps each 1 basis point to 1 % deep; limits scattered by a heavy-tailed half per cent.
+(0.7), order sizes by Pareto's (1.3, cut at 10 million of cash); 45 / 45 / 10 % buy, sell and
+two-sided; one to five steps each 1 basis point to 1 % deep; limits scattered by a heavy-tailed
+half per cent.
 """
 
 import numpy as np
@@ -12,10 +13,13 @@ from walras.clearing.book import Book, Floats, Ints
 __all__ = ["market", "perturbed", "with_groups"]
 
 
-def market(products: int, orders: int, flat: float = 0.0, seed: int = 0, maker: bool = True) -> Book:
+def market(
+    products: int, orders: int, flat: float = 0.0, seed: int = 0, maker: bool = True
+) -> Book:
     """A book of `orders` over `products`, a share `flat` of them price-taking steps on a tick.
 
-    With `maker`, every product carries the vanishing market maker of 2^-10 lot per 100 % of its price.
+    With `maker`, every product carries the vanishing market maker of 2^-10 lot per 100 % of its
+    price.
     """
     rng = np.random.default_rng(seed)
     truth = np.exp(rng.uniform(np.log(5.0), np.log(500.0), products))
@@ -35,7 +39,10 @@ def market(products: int, orders: int, flat: float = 0.0, seed: int = 0, maker: 
 
 
 def perturbed(book: Book, share: float, seed: int = 1) -> Book:
-    """The next batch: a `share` of the orders replaced by others, true prices moved by 3 basis points."""
+    """The next batch.
+
+    A `share` of the orders replaced by others, true prices moved by 3 basis points.
+    """
     rng = np.random.default_rng(seed)
     replaced = rng.random(book.orders) < share
     drift = 1 + 3e-4 * rng.standard_normal(book.products)
@@ -58,7 +65,7 @@ def perturbed(book: Book, share: float, seed: int = 1) -> Book:
 
 
 def with_groups(book: Book, share: float, size: int = 4, seed: int = 1) -> Book:
-    """A `share` of the orders bound by joint limits, `size` one-sided orders each, a third of them tight."""
+    """Bind a `share` of the orders by joint limits, `size` one-sided orders each."""
     rng = np.random.default_rng(seed)
     low, high = book.curve_rate[book.curve_ptr[:-1]], book.curve_rate[book.curve_ptr[1:] - 1]
     gross = np.add.reduceat(
@@ -109,7 +116,12 @@ def _portfolios(
 
 
 def _curves(
-    rng: np.random.Generator, leg_ptr: Ints, product: Ints, weight: Floats, truth: Floats, flat: float
+    rng: np.random.Generator,
+    leg_ptr: Ints,
+    product: Ints,
+    weight: Floats,
+    truth: Floats,
+    flat: float,
 ) -> tuple[Ints, Floats, Floats]:
     orders = len(leg_ptr) - 1
     worth = np.add.reduceat(weight * truth[product], leg_ptr[:-1])

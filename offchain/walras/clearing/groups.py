@@ -1,11 +1,15 @@
 """Orders bound by costs, as one part of the dual: their shadow prices are eliminated exactly.
 
-Groups that share orders form a block. For given portfolio prices s the block's shadow prices λ minimise
+Groups that share orders form a block. For given portfolio prices s the block's shadow prices λ
+minimise
     psi(λ) = sum_j V_j*(s_j - g_j·λ) + sum_d V_d*(λ_d),
-a convex piecewise quadratic in as many variables as the block has groups; Newton solves it to the last
-digit. The public problem keeps its K prices and stays continuously differentiable, with curvature
+a convex piecewise quadratic in as many variables as the block has groups; Newton solves it to the
+last digit. The public problem keeps its K prices and stays continuously differentiable, with
+curvature
     W'(A - A G'(G A G' + S)^-1 G A)W,     A = diag(order slopes), S = diag(group slopes).
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +31,8 @@ def bound(book: Book) -> Ints:
 class Groups:
     """Orders bound by groups. Implements `Part`.
 
-    members: the bound orders; their curves are softened like any others, the group curves where they
-    have a flat step (a joint limit is a flat step at price 0).
+    members: the bound orders; their curves are softened like any others, the group curves where
+    they have a flat step (a joint limit is a flat step at price 0).
     """
 
     def __init__(self, book: Book, members: Orders) -> None:
@@ -152,7 +156,10 @@ class Groups:
         )
 
     def _unit_price(self, members: Orders) -> Floats:
-        """(G,) price level at which a group's shadow price matters: value of a unit over coefficient."""
+        """(G,) price level at which a group's shadow price matters.
+
+        Value of a unit over coefficient.
+        """
         reach = members.high - members.low
         gross = members.span * np.maximum(reach, 1e-300)
         _, order_ptr, order_of, _, g_ptr, g_rank, g_value = self._blocks
@@ -188,7 +195,9 @@ class Groups:
 
     def _respond(self, move: Floats) -> Floats:
         """First-order fall of the fills when portfolio prices move by `move`."""
-        return shadow.responses(*self._blocks, self._slope, self._inverse, move, np.empty(len(move)))
+        return shadow.responses(
+            *self._blocks, self._slope, self._inverse, move, np.empty(len(move))
+        )
 
     def _joint(self) -> Floats:
         """(G,) the groups' own fills."""
@@ -219,5 +228,5 @@ class Groups:
         shadow.curvature(*self._blocks, *legs, slope, inverse, chosen, sign, *self._room, hessian)
 
 
-def _starts(label: NDArray[np.integer], count: int) -> Ints:
+def _starts(label: NDArray[Any], count: int) -> Ints:
     return np.concatenate([[0], np.cumsum(np.bincount(label, minlength=count))]).astype(np.int64)

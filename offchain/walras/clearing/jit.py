@@ -1,8 +1,8 @@
 """The one place that knows about the compiler: `kernel` compiles a function and caches the result.
 
-Numba caches beside the source or, when that is read-only, in the user's cache directory. Where neither
-can be written (a container without a home) it refuses to compile at all, so a private directory under the
-system's temporary one is named before numba is imported.
+Numba caches beside the source or, when that is read-only, in the user's cache directory. Where
+neither can be written (a container without a home) it refuses to compile at all, so a private
+directory under the system's temporary one is named before numba is imported.
 """
 
 import os
@@ -32,9 +32,9 @@ import numba  # noqa: E402  (reads NUMBA_CACHE_DIR when imported)
 
 def kernel(function: F) -> F:
     """Compile `function` on first use; the machine code is kept for the next process."""
-    return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
+    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True)(function))
 
 
 def inline_kernel(function: F) -> F:
     """Compile `function` into the body of every kernel that calls it."""
-    return cast(F, numba.njit(cache=True, error_model="numpy", forceinline=True)(function))
+    return cast("F", numba.njit(cache=True, error_model="numpy", forceinline=True)(function))

@@ -2,15 +2,16 @@
 """The inner loops over the orders.
 
 Notation: order i has legs (product, weight) and a demand curve through (rate, price). Prices are
-deviations q = p - reference, and so are curve prices (price - w·reference), which keeps the two or three
-digits that absolute prices would lose. A proximal slope `soft[i]` around `centre[i]` tilts a curve,
+deviations q = p - reference, and so are curve prices (price - w·reference), which keeps the two or
+three digits that absolute prices would lose. A proximal slope `soft[i]` around `centre[i]` tilts a
+curve,
     price'(x) = price(x) - soft (x - centre),
 so that flat steps get a slope; `soft = 0` is the order itself.
 
 Every order stands on one straight piece of its curve: at levels bottom <= s < top it demands
-left + (top - s) slope. While it stays there, its part of the gradient moves with the curvature alone, so a
-step has to look closely only at orders that leave their piece. Every kernel has a NumPy reading in
-tests/unit/clearing/reading.py.
+left + (top - s) slope. While it stays there, its part of the gradient moves with the curvature
+alone, so a step has to look closely only at orders that leave their piece. Every kernel has a
+NumPy reading in tests/unit/clearing/reading.py.
 """
 
 from typing import Any
@@ -47,7 +48,7 @@ __all__ = [
 def locate(
     rate: Floats, price: Floats, first: int, last: int, soft: float, centre: float, level: float
 ) -> tuple[float, float, float, float]:
-    """The piece (top, bottom, left, slope) of breakpoints first..last that demand at `level` is on."""
+    """The piece (top, bottom, left, slope) of breakpoints first..last that `level` is on."""
     left = rate[first]
     top = price[first] - soft * (left - centre)
     if level >= top:
@@ -117,9 +118,9 @@ def survey(
         flat[i] = 0
         for j in range(first, last + 1):
             price[j] = curve_price[j] - origin
-            if j > first and curve_rate[j] > curve_rate[j - 1]:
-                if curve_price[j - 1] - curve_price[j] <= 1e-13 * weight:
-                    flat[i] = 1
+            wide = j > first and curve_rate[j] > curve_rate[j - 1]
+            if wide and curve_price[j - 1] - curve_price[j] <= 1e-13 * weight:
+                flat[i] = 1
         reach = curve_rate[last] - curve_rate[first]
         for a in range(leg_ptr[i], leg_ptr[i + 1]):
             w = abs(leg_weight[a])
@@ -147,8 +148,8 @@ def refresh(
 ) -> None:
     """From scratch at prices q: level = W q, pieces, gradient -= W'x, hessian += W' diag(slope) W.
 
-    piece (N, 4) holds top, bottom, left, slope; of the hessian only the lower triangle is kept, so the
-    products of an order must ascend. Without `bend` the hessian is left alone.
+    piece (N, 4) holds top, bottom, left, slope; of the hessian only the lower triangle is kept, so
+    the products of an order must ascend. Without `bend` the hessian is left alone.
     """
     for i in range(len(leg_ptr) - 1):
         begin, end = leg_ptr[i], leg_ptr[i + 1]
@@ -227,7 +228,10 @@ def leavers(
     move: Floats,
     leaving: Ints,
 ) -> int:
-    """move = W direction for the `watched` orders; lists those that a `step` carries off their piece."""
+    """move = W direction for the `watched` orders.
+
+    Lists those that a `step` carries off their piece.
+    """
     count = 0
     for n in range(len(watched)):
         i = watched[n]
@@ -286,7 +290,7 @@ def replace(
     gradient: Floats,
     hessian: Floats,
 ) -> int:
-    """Find the pieces of the `listed` orders anew and correct gradient and hessian for the difference.
+    """Find the pieces of the `listed` orders anew; correct gradient and hessian.
 
     Returns how many slopes changed: none means that the step stayed on one quadratic.
     """
@@ -322,7 +326,9 @@ def commit(watched: Ints, level: Floats, move: Floats, step: float) -> None:
 
 
 @kernel
-def gather(leg_ptr: Ints, leg_product: Products, leg_weight: Floats, q: Floats, level: Floats) -> Floats:
+def gather(
+    leg_ptr: Ints, leg_product: Products, leg_weight: Floats, q: Floats, level: Floats
+) -> Floats:
     """level = W q; returns it."""
     for i in range(len(leg_ptr) - 1):
         s = 0.0
@@ -354,7 +360,7 @@ def scatter(
 
 @kernel
 def system(hessian: Floats, damping: Floats, unit: Floats, matrix: Floats) -> None:
-    """matrix = S (hessian + diag damping) S, lower triangle, S = diag(unit) making its diagonal one."""
+    """matrix = S (hessian + damping) S, lower triangle; S = diag(unit) makes the diagonal 1."""
     for i in range(len(damping)):
         diagonal = hessian[i, i] + damping[i]
         unit[i] = 1.0 / np.sqrt(diagonal) if diagonal > 0.0 else 1.0

@@ -1,8 +1,9 @@
 """Semismooth Newton with exact line search on the dual.
 
-Each step solves (curvature + damping) dq = -gradient by one dense Cholesky factorisation and searches
-along dq for the root of the directional derivative, which is monotone and piecewise linear. Function
-values are never used: near the optimum they cancel.
+Each step solves (curvature + damping) dq = -gradient by one dense Cholesky factorisation and
+searches along dq for the root of the directional derivative, which is monotone and piecewise
+linear.
+Function values are never used: near the optimum they cancel.
 """
 
 import math
@@ -14,6 +15,7 @@ from scipy.linalg import lapack
 from walras.clearing import kernels
 from walras.clearing.book import Floats
 from walras.clearing.dual import Dual, Market
+from walras.errors import ClearingError
 
 __all__ = ["Newton", "Outcome"]
 
@@ -90,8 +92,8 @@ class Newton:
         return float(np.abs(gradient) @ self.market.scale) / self.market.money
 
     def direction(self, dual: Dual, gradient: Floats, floor: Floats) -> Floats:
-        """-(hessian + maker + floor·depth)^-1 gradient, with more damping where that is singular."""
-        while True:
+        """-(hessian + maker + floor·depth)^-1 gradient, damped more where that is singular."""
+        for _ in range(12):
             kernels.system(
                 dual.hessian, floor * self.market.depth + dual.maker, self._unit, self._matrix
             )
@@ -99,6 +101,10 @@ class Newton:
             if not failed:
                 break
             floor = np.maximum(floor * 100, 1e-12)
+        else:
+            raise ClearingError(
+                "the curvature of the book is not finite; are its numbers in range?"
+            )
         solution, _ = lapack.dpotrs(factor, -gradient * self._unit, lower=0, overwrite_b=1)
         return np.asarray(solution * self._unit)
 

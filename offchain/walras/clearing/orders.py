@@ -1,7 +1,7 @@
 """The orders as one part of the dual: their demand, and what it does to gradient and curvature.
 
-A part answers for its own share of the sums over orders, and the search adds the shares up. So a part
-may hold the whole book, a shard on another machine, or orders bound together by a cost.
+A part answers for its own share of the sums over orders, and the search adds the shares up. So a
+part may hold the whole book, a shard on another machine, or orders bound together by a cost.
 """
 
 from typing import Any, Protocol
@@ -25,7 +25,8 @@ _CROWD = 0.05  # unless it holds fewer than this share of the orders
 class Part(Protocol):
     """A share of the dual function, standing at some prices q.
 
-    Gradient (K,) and hessian (K, K, lower triangle) are shared by all parts; a part only adds to them.
+    Gradient (K,) and hessian (K, K, lower triangle) are shared by all parts; a part only adds to
+    them.
     index (n,): rows of the book it holds.
     """
 
@@ -44,10 +45,16 @@ class Part(Protocol):
         """How much the first and second derivative after `step` differ from the local quadratic."""
 
     def commit(self, step: float, gradient: Floats, hessian: Floats) -> int:
-        """Take the step; add what differs from the local quadratic; return how many slopes changed."""
+        """Take the step; add what differs from the local quadratic.
+
+        Return how many slopes changed.
+        """
 
     def soften(self, eta: float, *, flat_only: bool) -> None:
-        """Tilt all curves by `eta`, or only those with a flat step; follow by `refresh` or `settle`."""
+        """Tilt all curves by `eta`, or only those with a flat step.
+
+        Follow by `refresh` or `settle`.
+        """
 
     def recentre(self) -> float:
         """Move proximal centres to the fills; returns the cash they were worth. Follow likewise."""
@@ -65,8 +72,8 @@ class Part(Protocol):
 class Orders:
     """Independent orders, prices as deviations from the reference. Implements `Part`.
 
-    span (n,): price slope that spreads an order's value over its whole curve; flat (n,): 1 where a step
-    has no slope of its own; scale (K,): price levels; index (n,): rows of the book.
+    span (n,): price slope that spreads an order's value over its whole curve; flat (n,): 1 where a
+    step has no slope of its own; scale (K,): price levels; index (n,): rows of the book.
     soft, centre (n,): the proximal slope and its centre.
     """
 

@@ -35,4 +35,4 @@ def engine_named(name: str) -> Engine:
         return clear
     if name not in _LIBRARIES:
         raise ClearingError(f"no engine is called {name!r}; choose from {', '.join(engines())}")
-    return cast(Engine, getattr(import_module("walras.clearing.baseline"), _LIBRARIES[name]))
+    return cast("Engine", getattr(import_module("walras.clearing.baseline"), _LIBRARIES[name]))

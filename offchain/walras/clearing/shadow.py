@@ -1,9 +1,10 @@
-# ruff: noqa: PLR0913, PLR0917 (a kernel's arguments are the arrays it touches)
+# ruff: noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 (compiled loops: calls and tuples cost there)
 """The inner loops over blocks of groups; `groups` explains the algebra.
 
-Blocks come as (block_group, block_order, order_of, square, share_ptr, share_rank, share): block b has groups
-block_group[b]..block_group[b+1] and the orders order_of[block_order[b]..block_order[b+1]]; its q x q
-inverse starts at square[b]; order j takes part in the group of rank share_rank with coefficient `share`.
+Blocks come as (block_group, block_order, order_of, square, share_ptr, share_rank, share): block b
+has groups block_group[b]..block_group[b+1] and the orders
+order_of[block_order[b]..block_order[b+1]]; its q x q inverse starts at square[b]; order j takes
+part in the group of rank share_rank with coefficient `share`.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ Matrix = NDArray[np.float64]
 
 @kernel
 def invert(matrix: Matrix) -> None:
-    """In-place inverse of a small symmetric positive definite matrix (Gauss-Jordan, no pivoting)."""
+    """In-place inverse of a small symmetric positive definite matrix (Gauss-Jordan)."""
     size = len(matrix)
     for k in range(size):
         pivot = 1.0 / matrix[k, k]
@@ -139,9 +140,10 @@ def shadow_prices(
     slope: Floats,
     inverse: Floats,
 ) -> None:
-    """At portfolio prices `level`, the shadow prices of every block (from those given) and its fills.
+    """At portfolio prices `level`, the shadow prices of every block and its fills.
 
-    Writes prices (G,), fill and slope (n,), inverse: (G A G' + S)^-1 of every block.
+    Writes prices (G,), which hold a guess, fill and slope (n,), and every block's inverse
+    (G A G' + S)^-1.
     """
     for b in range(len(block_group) - 1):
         groups = group_of[block_group[b] : block_group[b + 1]]

@@ -15,8 +15,9 @@ __all__ = ["Clearing"]
 class Clearing:
     """Prices and fills of one book, with everything needed to judge them.
 
-    prices (K,) cash per lot; fills (N,) portfolio units; group_prices (G,) shadow prices of the groups;
-    iterations: Newton steps; timings: seconds by stage; tolerance: what was asked of `certificate`.
+    prices (K,) cash per lot; fills (N,) portfolio units; group_prices (G,) shadow prices of the
+    groups; iterations: Newton steps; timings: seconds by stage; tolerance: what was asked of
+    `certificate`.
     """
 
     book: Book = field(repr=False)
@@ -34,7 +35,10 @@ class Clearing:
         return evaluate(self.book, self.prices, self.fills, self.group_prices)
 
     def regrets(self) -> Floats:
-        """(N + G,) cash that each order, then each group, leaves behind at the prices; never negative."""
+        """(N + G,) cash that each order, then each group, leaves behind at the prices.
+
+        Never negative.
+        """
         return self.verdict.regrets
 
     @property

@@ -19,7 +19,10 @@ class Draft:
     joint: list[list[tuple[float, float]]] = field(default_factory=list)
 
     def order(self, legs: dict[int, float], *curve: tuple[float, float]) -> int:
-        """Add an order with `legs` {product: weight} and breakpoints (rate, price); returns its row."""
+        """Add an order with `legs` {product: weight} and breakpoints (rate, price).
+
+        Returns its row.
+        """
         self.legs.append(legs)
         self.curves.append(list(curve))
         return len(self.legs) - 1

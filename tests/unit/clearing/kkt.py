@@ -1,4 +1,6 @@
-"""Optimality conditions of a clearing, checked order by order with nothing of the engine's own code."""
+"""Optimality conditions of a clearing, order by order, with none of the engine's own code."""
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,10 +43,14 @@ def violation(book: Book, clearing: Clearing) -> float:
 
 def _gross(book: Book, i: int) -> float:
     legs = slice(book.leg_ptr[i], book.leg_ptr[i + 1])
-    return float(np.abs(book.leg_weight[legs]) @ np.abs(book.reference_price[book.leg_product[legs]]))
+    return float(
+        np.abs(book.leg_weight[legs]) @ np.abs(book.reference_price[book.leg_product[legs]])
+    )
 
 
-def _points(ptr: np.ndarray, rate: np.ndarray, price: np.ndarray, i: int) -> list[tuple[float, float]]:
+def _points(
+    ptr: np.ndarray, rate: np.ndarray, price: np.ndarray, i: int
+) -> list[tuple[float, float]]:
     curve = slice(ptr[i], ptr[i + 1])
     return list(zip(rate[curve].tolist(), price[curve].tolist(), strict=True))
 
@@ -61,7 +67,7 @@ def _off_curve(points: list[tuple[float, float]], fill: float, price: float) -> 
     assert low <= fill <= high, "a fill is beyond its curve"
     near = 1e-9 * (high - low)
     below, above = -np.inf, np.inf
-    for (left, top), (right, bottom) in zip(points, points[1:], strict=False):
+    for (left, top), (right, bottom) in pairwise(points):
         if right == left:
             continue
         if left - near <= fill <= right + near:

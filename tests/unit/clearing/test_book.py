@@ -60,8 +60,16 @@ def test_arrays_are_copied_and_read_only() -> None:
         ("leg_weight", ["a", 1.0, 1.0], "leg_weight must hold real numbers"),
         ("curve_ptr", [0, 4], "curve_ptr describes 1 orders, leg_ptr 2"),
         ("curve_ptr", [0, 0, 4], "order 0 has no curve"),
-        ("curve_rate", [0.0, -5.0, -2.0, 0.0], r"curve_rate\[1\] \(order 0\): rates never decrease"),
-        ("curve_price", [10.0, 9.0, 1.0, 1.5], r"curve_price\[3\] \(order 1\): prices never increase"),
+        (
+            "curve_rate",
+            [0.0, -5.0, -2.0, 0.0],
+            r"curve_rate\[1\] \(order 0\): rates never decrease",
+        ),
+        (
+            "curve_price",
+            [10.0, 9.0, 1.0, 1.5],
+            r"curve_price\[3\] \(order 1\): prices never increase",
+        ),
         ("curve_rate", [1.0, 5.0, -2.0, 0.0], "order 0: rate 0 must lie inside its curve"),
         ("reference_price", [[10.0], [9.0]], "reference_price must be one-dimensional"),
         ("maker", [1.0], "maker has 1 slopes for 2 products"),

@@ -116,7 +116,9 @@ def test_settling_follows_new_centres_as_a_refresh_would() -> None:
         fresh.q[:] = dual.q
         fresh.refresh()
         np.testing.assert_allclose(gradient, fresh.gradient, rtol=1e-7, atol=1e-6)
-        np.testing.assert_allclose(hessian, fresh.hessian, rtol=1e-7, atol=1e-9 * abs(hessian).max())
+        np.testing.assert_allclose(
+            hessian, fresh.hessian, rtol=1e-7, atol=1e-9 * abs(hessian).max()
+        )
 
 
 def test_gather_scatter_and_rows() -> None:
