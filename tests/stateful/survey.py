@@ -17,12 +17,14 @@ _OUT: Final = 0x400  # answers start here; below is room for one question
 Question = tuple[str, str, str, tuple[Any, ...]]  # contract, address, function, arguments
 
 
-def ask(chain: Chain, questions: Sequence[Question], base_fee: int = 0) -> list[Any]:
-    """The answer of every question, all at the same block; each result has a fixed size."""
+def ask(
+    chain: Chain, questions: Sequence[Question], *, base_fee: int = 0, at: int | None = None
+) -> list[Any]:
+    """The answers, all at the same block (and time `at`); each result has a fixed size."""
     calls = [_call(*question) for question in questions]
     code = _program([(one.address, one.data, 32 * _words(one.outputs)) for one in calls])
     request = {"to": _HOME, "data": "0x", "gas": hex(2**34)}
-    when = {"time": hex(chain.now), "baseFeePerGas": hex(base_fee)}
+    when = {"time": hex(chain.now if at is None else at), "baseFeePerGas": hex(base_fee)}
     raw = chain.rpc("eth_call", request, "latest", {_HOME: {"code": "0x" + code.hex()}}, when)
     answers, at = [], 2
     for one in calls:

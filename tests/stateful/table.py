@@ -193,11 +193,15 @@ class Table(RuleBasedStateMachine):
 
     @invariant()
     def the_contract_is_the_ghost(self) -> None:
-        """State, S1 and S2; and S9: phases only move forward."""
+        """State, S1 and S2, the clock around a boundary; and S9: phases only move forward."""
         sound, self.sound = self.sound, False
         self.world.tally.steps += 1
         self.world.check()
         ghost = self.world.ghost
+        turn = self.world.tally.steps
+        edge = ghost.start(self.now) + ({"start": 0} | dict(ghost.clock))[EDGES[turn % 7]]
+        if edge + turn % 3 - 1 > ghost.now:
+            self.world.check_clock(edge + turn % 3 - 1)
         for batch in range(1, self.now + 2):
             before, now = self.seen.get(batch, 0), ghost.phase(batch)
             assert now == before or (now > before and before < phases.SETTLED), batch

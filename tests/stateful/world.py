@@ -7,7 +7,7 @@ same error; otherwise it must accept.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -135,14 +135,7 @@ class World:
 
     def check(self) -> None:
         """The contract's state is the ghost's, and the claims are exactly what is there."""
-        wanted = self.expected()
-        found = ask(self.bench.chain, list(wanted), self.ghost.base_fee)
-        wrong = [
-            f"{name}{args}: contract {is_}, ghost {must}"
-            for ((_, _, name, args), must), is_ in zip(wanted.items(), found, strict=True)
-            if is_ != must
-        ]
-        assert not wrong, "\n".join(wrong)
+        self._compare(self.expected(), self.ghost)
         ghost = self.ghost
         for asset, vault in ghost.vaults.items():
             claims = ghost.claims(asset)
@@ -151,6 +144,28 @@ class World:
             there = ghost.tokens[vault.token].balances.get(ghost.market, 0) << vault.bits
             assert there == owed * vault.unit + vault.dust, f"S1, asset {asset}"
             assert vault.dust >= 0
+
+    def check_clock(self, at: int) -> None:
+        """What both say of another moment, if nothing happened until then."""
+        ghost = copy.copy(self.ghost)
+        ghost.now = at
+        views: dict[tuple[str, tuple[Any, ...]], Any] = {("currentBatch", ()): ghost.current}
+        for batch in (ghost.round.number, ghost.current, ghost.current + 1):
+            views["phase", (batch,)] = ghost.phase(batch)
+        for owner in ADDRESSES.values():
+            views["isFrozen", (owner,)] = ghost.frozen(owner)
+        market = self.bench.market
+        self._compare({("Walras", market, *view): must for view, must in views.items()}, ghost)
+
+    def _compare(self, wanted: Mapping[Question, Any], ghost: Ghost) -> None:
+        """Every question must have the wanted answer at the ghost's time and base fee."""
+        found = ask(self.bench.chain, list(wanted), base_fee=ghost.base_fee, at=ghost.now)
+        wrong = [
+            f"{name}{args} at {ghost.now}: contract {is_}, ghost {must}"
+            for ((_, _, name, args), must), is_ in zip(wanted.items(), found, strict=True)
+            if is_ != must
+        ]
+        assert not wrong, "\n".join(wrong)
 
     def expected(self) -> dict[Question, Any]:
         """Every view of the contract and of the tokens, with what the ghost says of it."""
