@@ -38,7 +38,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """Which part of the grid to run: comma-separated solvers, markets whose name contains a word."""
+    """Part of the grid: solvers, comma-separated, and markets whose name contains a word."""
 
     quick: bool
     solvers: str

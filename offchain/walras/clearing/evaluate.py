@@ -82,9 +82,8 @@ def evaluate(
 
 def _group_fills(book: Book, members: Ints, fills: Floats) -> tuple[Floats, Floats]:
     """Each group's combination of fills, clipped to its curve, and what the clipping cut off."""
-    total: Floats = np.bincount(
-        members, book.group_coefficient * fills[book.group_order], book.groups
-    )
+    share = book.group_coefficient * fills[book.group_order]
+    total = np.bincount(members, share, book.groups).astype(np.float64)
     low = book.group_curve_rate[book.group_curve_ptr[:-1]]
     high = book.group_curve_rate[book.group_curve_ptr[1:] - 1]
     joint: Floats = np.clip(total, low, high)
