@@ -38,7 +38,7 @@ class EscrowMoves(Table):
             signature = (signature[0], signature[2], signature[1])
         if how == "used up":
             permit = (owner, world.bench.market, amount, deadline, *signature)
-            world.bench.token(asset, ADDRESSES["operator"], "permit", *permit)
+            world.token(asset, ADDRESSES["operator"], "permit", *permit)
             token = world.ghost.tokens[world.bench.tokens[asset]]
             token.allowances[owner] = amount
             token.nonces[owner] = token.nonces.get(owner, 0) + 1

@@ -198,7 +198,7 @@ class Table(RuleBasedStateMachine):
         self.world.tally.steps += 1
         self.world.check()
         ghost = self.world.ghost
-        turn = self.world.tally.steps
+        turn = self.moves
         edge = ghost.start(self.now) + ({"start": 0} | dict(ghost.clock))[EDGES[turn % 7]]
         if edge + turn % 3 - 1 > ghost.now:
             self.world.check_clock(edge + turn % 3 - 1)

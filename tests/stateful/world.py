@@ -61,7 +61,7 @@ class World:
             found = self.bench.refusal(sender, name, *args, base_fee=self.ghost.base_fee)
             assert found == expected, f"{name}{args}: contract {found}, ghost {expected}"
         else:
-            receipt = self.bench.do(sender, name, *args, base_fee=self.ghost.base_fee or None)
+            receipt = self.bench.do(sender, name, *args, base_fee=self.ghost.base_fee)
             self.ghost = after
             if name == "settle":
                 self.check_events(sender, receipt, args)
@@ -75,15 +75,20 @@ class World:
             self.bench.chain.warp(time)
             self.ghost.now = time
 
+    def token(self, asset: int, sender: str, name: str, *args: Any) -> None:
+        """A transaction to a token. Gas is free, whatever Anvil made of the last block's price."""
+        self.bench.chain.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
+        self.bench.token(asset, sender, name, *args)
+
     def mint(self, owner: str, asset: int, token: str, amount: int) -> None:
         """Base units for a wallet, from nowhere."""
-        self.bench.token(asset, owner, "mint", owner, amount)
+        self.token(asset, owner, "mint", owner, amount)
         balances = self.ghost.tokens[token].balances
         balances[owner] = balances.get(owner, 0) + amount
 
     def approve(self, owner: str, asset: int, amount: int) -> None:
         """Let the market take `amount` of an asset."""
-        self.bench.token(asset, owner, "approve", self.bench.market, amount)
+        self.token(asset, owner, "approve", self.bench.market, amount)
         self.ghost.tokens[self.bench.tokens[asset]].allowances[owner] = amount
 
     def permit(
