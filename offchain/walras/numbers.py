@@ -55,10 +55,10 @@ MAX_PRODUCTS: Final = 64  # listed by one submission
 
 MIN_UNITS: Final = 10  # capacity units a seal may declare
 MAX_UNITS: Final = 255
-UNIT_GAS: Final = 2_000
-SUBMISSION_GAS: Final = 16_000
+UNIT_GAS: Final = 2_048
+SUBMISSION_GAS: Final = 15_200
 BYTE_GAS: Final = 30
-PRODUCT_GAS: Final = 8_000
+PRODUCT_GAS: Final = 9_700
 AUTH_GAS: Final = 2_500
 LEG_GAS: Final = 900
 STEP_GAS: Final = 700

@@ -314,7 +314,7 @@ def wide_market(chain: Chain) -> Iterator[Bench]:
     with chain.undone():
         settlement = chain.deploy("Settlement", sender=OPERATOR)
         cash = new_token(chain, 6)
-        market = new_market(chain, settlement, cash, capacity=8_250, compensation=0)
+        market = new_market(chain, settlement, cash, capacity=8_140, compensation=0)
         for _ in range(32):
             list_product(market, new_token(chain), 1, 100, lots_cap=1 << 26)
         market.fill_house()
@@ -335,7 +335,7 @@ def test_gas_of_every_further_account_is_declared(wide_market: Bench, flood: str
             market.check_books()
     assert gas[1] - gas[0] <= declared[1] - declared[0]
     # the fixed part, and what a product costs once for all, fit beside a full batch
-    assert gas[0] - declared[0] <= GAS_LIMIT - 8_250 * UNIT_GAS
+    assert gas[0] - declared[0] <= GAS_LIMIT - 8_140 * UNIT_GAS
 
 
 def test_void_needs_no_loop_and_no_call(bench: Bench) -> None:
@@ -638,7 +638,7 @@ def test_rounded_root_passes_at_a_kink_of_steep_portfolios(bench: Bench, copies:
 def test_size_in_calldata_is_declared_too(bench: Bench) -> None:
     """Review 2 §13: bytes and posted prices count, so that a full batch fits a transaction."""
     limit = 128 * 1024
-    most = 8_250 * 15
+    most = 8_140 * 15
     assert most < limit - 4_096
     owner = bench.endow(STRANGER, cash=10**7)
     bench.go(1, Phase.OPEN)

@@ -162,7 +162,7 @@ def test_fee_follows_the_base_fee_above_its_least(open_batch: Bench) -> None:
     bench = open_batch
     least = 1 << 16
     for base_fee in (0, 1, least - 1, least, least + 1, 3 * least):
-        fee = 10 * 2_000 * max(base_fee, least) << 20
+        fee = 10 * 2_048 * max(base_fee, least) << 20
         assert bench.look("admissionFee", 10, base_fee=base_fee) == (fee, 0)
     before = bench.balance(ALICE, CASH)
     bench.do(ALICE, "seal", 10, bytes(80), 1, base_fee=2 * least)

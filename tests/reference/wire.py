@@ -10,11 +10,11 @@ from math import ceil
 from tests.reference.curves import Order
 
 UNOPENED, MALFORMED, OVERSIZED, EXPIRED, UNCOVERED = 1, 2, 3, 4, 5
-UNIT_GAS = 2_000
+UNIT_GAS = 2_048
 GAS = {
-    "submission": 16_000,
+    "submission": 15_200,
     "byte": 30,
-    "product": 8_000,
+    "product": 9_700,
     "auth": 2_500,
     "leg": 900,
     "step": 700,

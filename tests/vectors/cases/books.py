@@ -176,14 +176,16 @@ def gas(auths: tuple[Auth, ...], words: int) -> int:
 
 
 def used_up() -> tuple[Auth, ...]:
-    """Two auths on products 0 and 1 which, with one ledger word, need the last gas of a unit."""
-    for steps in range(1, 32):
-        split = ((Step(1, 0),) * (steps // 2), (Step(1, 0),) * (steps - steps // 2))
-        auths = tuple(
-            Auth((Leg(k, 1),), CASH, 0, side or (Step(1, 0),), ()) for k, side in enumerate(split)
-        )
-        if gas(auths, 1) % UNIT_GAS == 0:
-            return auths
+    """Auths on products 0 and 1 which, with one ledger word, need the last gas of a unit."""
+    for count in range(2, 20):
+        for steps in range(count, 8 * count):
+            widths = [steps // count + (i < steps % count) for i in range(count)]
+            auths = tuple(
+                Auth((Leg(i % 2, 1),), CASH, 0, (Step(1, 0),) * width, ())
+                for i, width in enumerate(widths)
+            )
+            if gas(auths, 1) % UNIT_GAS == 0:
+                return auths
     raise AssertionError("no number of steps uses the gas up")
 
 
