@@ -11,6 +11,7 @@ from walras.numbers import X44, ceil_div, ceil_sqrt, div_toward_zero, floor_div
 __all__ = [
     "CASH",
     "AccountState",
+    "Amendment",
     "BatchState",
     "Product",
     "house_log2",
@@ -65,11 +66,21 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """What a standing account sealed in the batch to replace its submission (SPEC §9)."""
+
+    seal_hash: bytes
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccountState:
     """A live account at lock-out.
 
-    ``address`` 20 bytes; ``cash`` X40; ``lots`` X44 by product; ``home`` the product that shares
-    the account's first word, if any; ``units`` declared and ``seal_hash`` stored at its seal.
+    ``address`` 20 bytes; ``cash`` X40, net of the rent owed from earlier batches; ``lots`` X44 by
+    product; ``home`` the product that shares the account's first word, if any; ``units`` declared.
+    ``seal_hash`` is the second word: H(ct), or the standHash of a ``standing`` account;
+    ``uncovered`` whether that was uncovered in its last batch.
     """
 
     address: bytes
@@ -78,13 +89,17 @@ class AccountState:
     home: int | None
     units: int
     seal_hash: bytes
+    standing: bool = False
+    uncovered: bool = False
+    amendment: Amendment | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchState:
     """Everything a settlement reads, fixed at lock-out, and the published ``secret``.
 
-    ``accounts`` are the live ones, ascending by address; ``house_cash`` is X40.
+    ``accounts`` are the live ones, ascending by address; ``house_cash`` is X40; ``rent`` X40 is
+    what each unit of a standing account pays for this batch: ticks·RENT.
     """
 
     number: int
@@ -94,6 +109,7 @@ class BatchState:
     accounts: tuple[AccountState, ...]
     house_cash: int
     secret: int = field(repr=False)
+    rent: int = 0
 
     @property
     def ticks(self) -> dict[int, int]:
