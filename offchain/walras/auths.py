@@ -1,4 +1,4 @@
-"""The words of an order in chain integers: step, leg, limits, auth, cost, submission (SPEC §1, §2)."""
+"""The words of an order in chain integers, from a step to a submission (SPEC §1, §2)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,39 @@ from dataclasses import dataclass
 
 from walras.numbers import X44, ceil_div
 
-__all__ = ["Auth", "Cost", "Cover", "Leg", "Limits", "Step", "Submission", "Term", "cover"]
+__all__ = [
+    "Auth",
+    "Cost",
+    "Cover",
+    "Leg",
+    "Limits",
+    "Step",
+    "Submission",
+    "Term",
+    "cover",
+    "drops",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step outward from rate 0: ``width`` portfolio units, ``increment`` X40 of price.
 
-    The price moves by increment + max(τ, W²·width) over the step (``curve.drops``).
+    The price moves by increment + max(τ, W²·width) over the step (``drops``).
     """
 
     width: int
     increment: int
+
+
+def drops(steps: Sequence[Step], gross: int, floor: int) -> tuple[int, ...]:
+    """How far the price moves over each step, X40: increment + max(floor, gross²·width).
+
+    For an auth ``gross`` is W + G and ``floor`` is τ, for a cost Γ and 1. The contract builds every
+    slope, so one X40 of price never moves an order by more than one lot.
+    """
+    square = gross * gross
+    return tuple(step.increment + max(floor, square * step.width) for step in steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +52,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Cumulative limits: at most ``low`` portfolio units sold and ``high`` bought, net, for life."""
+    """Cumulative: at most ``low`` portfolio units sold and ``high`` bought, net, for life."""
 
     low: int
     high: int
@@ -78,7 +99,7 @@ class Auth:
         return sum(step.width for step in self.sell)
 
     def room(self, done: int = 0) -> tuple[int, int]:
-        """(A, B) X44: what it may still sell and buy in a batch after a progress of ``done`` X44."""
+        """(A, B) X44: what it may sell and buy in a batch after a progress of ``done`` X44."""
         sell, buy = self.sell_rate * X44, self.buy_rate * X44
         if self.limits is None:
             return sell, buy
@@ -121,6 +142,31 @@ class Cost:
         """Best ask, X40; meaningful with sell steps."""
         return self.first + self.gap
 
+    @property
+    def buy_rate(self) -> int:
+        """Q_b: units of s at the far end of the buy side."""
+        return sum(step.width for step in self.buy)
+
+    @property
+    def sell_rate(self) -> int:
+        """Q_s: units of s at the far end of the sell side."""
+        return sum(step.width for step in self.sell)
+
+    @property
+    def top(self) -> int:
+        """X40: marginal value below the curve, the price at the far end of the sell side."""
+        return self.ask + sum(drops(self.sell, self.gross, 1)) if self.sell else self.first
+
+    @property
+    def bottom(self) -> int:
+        """X40: marginal value above the curve, the price at the far end of the buy side."""
+        return self.bid - sum(drops(self.buy, self.gross, 1)) if self.buy else self.ask
+
+    @property
+    def touches(self) -> int:
+        """C ulps of X44: how far s can be off its curve at an accepted λ if every auth slopes."""
+        return 2 + sum(abs(term.coefficient) + 1 for term in self.terms)
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -144,13 +190,32 @@ class Submission:
         """Indices of the auths with cumulative limits, in order: those whose progress counts."""
         return tuple(j for j, auth in enumerate(self.auths) if auth.limits is not None)
 
+    @property
+    def guards(self) -> tuple[int, ...]:
+        """G_j = Σ_d |g_dj| of every auth over the costs it is in."""
+        sums = [0] * len(self.auths)
+        for cost in self.costs:
+            for term in cost.terms:
+                sums[term.auth] += abs(term.coefficient)
+        return tuple(sums)
+
     def guard(self, auth: int) -> int:
-        """G_j = Σ_d |g_dj| of an auth over the costs it is in."""
-        return sum(
-            abs(term.coefficient)
-            for cost in self.costs
-            for term in cost.terms
-            if term.auth == auth
+        """G_j of one auth."""
+        return self.guards[auth]
+
+    def progress(self, done: Sequence[int]) -> tuple[int, ...]:
+        """Progress X44 of every auth, 0 of those without limits.
+
+        ``done``: of those with limits, in order; nothing yet if empty.
+        """
+        found = dict(zip(self.limited, done, strict=True)) if done else {}
+        return tuple(found.get(j, 0) for j in range(len(self.auths)))
+
+    def complete(self, done: Sequence[int]) -> bool:
+        """Whether every auth has limits and ``done`` leaves it nothing to sell or buy."""
+        return all(
+            auth.limits is not None and auth.room(progress) == (0, 0)
+            for auth, progress in zip(self.auths, self.progress(done), strict=True)
         )
 
 
@@ -167,8 +232,8 @@ def cover(submission: Submission, done: Sequence[int] = ()) -> Cover:
 
     ``done`` X44: the progress of its auths with limits, in order; nothing yet if empty.
     """
-    progress = dict(zip(submission.limited, done, strict=True)) if done else {}
-    rooms = [auth.room(progress.get(j, 0)) for j, auth in enumerate(submission.auths)]
+    progress = submission.progress(done)
+    rooms = [auth.room(moved) for auth, moved in zip(submission.auths, progress, strict=True)]
     cash = len(submission.auths) if submission.costs else 0  # each auth's payment rounds up
     lots = dict.fromkeys(submission.products, 0)
     for auth, (sold, bought) in zip(submission.auths, rooms, strict=True):
@@ -179,7 +244,25 @@ def cover(submission: Submission, done: Sequence[int] = ()) -> Cover:
 
 
 def _cost_cover(cost: Cost, rooms: Sequence[tuple[int, int]]) -> int:
-    raise NotImplementedError  # needs the ends of the cost's curve
+    """Most that λ·s can be, X40, for the cost's share of every payment (SPEC §7).
+
+    Beyond its curve s is worth the price at that end, which is never better than the best price.
+    """
+    sold, bought = cost.sell_rate * X44, cost.buy_rate * X44
+    top, bottom = cost.top, cost.bottom
+    # (most s below zero, most above) with every auth at the end of its room
+    low = high = 0
+    for term in cost.terms:
+        sell, buy = rooms[term.auth]
+        size = abs(term.coefficient)
+        low += size * (sell if term.coefficient > 0 else buy)
+        high += size * (buy if term.coefficient > 0 else sell)
+    if bottom > 0:
+        bought = max(bought, high)
+    if top < 0:
+        sold = max(sold, low)
+    pays = max(_value(bought, cost.bid), _value(sold, -cost.ask))
+    return pays + _value(cost.touches, max(abs(top), abs(bottom)))
 
 
 def _value(quantity: int, price: int) -> int:

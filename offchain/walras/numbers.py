@@ -11,21 +11,27 @@ from typing import Final
 __all__ = [
     "AUTH_GAS",
     "BYTE_GAS",
+    "COST_GAS",
     "LEDGER_BOUND",
     "LEG_GAS",
+    "LIMIT_GAS",
     "MAX_AUTHS",
+    "MAX_COSTS",
     "MAX_CURVE_PRICE",
     "MAX_LEGS",
     "MAX_PRICE",
     "MAX_PRODUCTS",
     "MAX_RATE",
     "MAX_STEPS",
+    "MAX_TERMS",
     "MAX_UNITS",
     "MAX_WEIGHT",
     "MIN_UNITS",
     "PRODUCT_GAS",
     "STEP_GAS",
     "SUBMISSION_GAS",
+    "TERM_GAS",
+    "UNIT_BYTES",
     "UNIT_GAS",
     "WORD_GAS",
     "X24",
@@ -44,7 +50,7 @@ X44: Final = 1 << 44  # rates, fills, product ledgers: lots
 X84: Final = 1 << 84  # clearing prices: cash units per lot
 
 MAX_RATE: Final = 1 << 48  # portfolio units per side and batch, and each step width's bound
-MAX_WEIGHT: Final = 1 << 20  # lots per portfolio unit
+MAX_WEIGHT: Final = 1 << 20  # lots per portfolio unit; also of a cost's coefficients
 MAX_CURVE_PRICE: Final = 1 << 112  # X40 per portfolio unit, either sign
 MAX_PRICE: Final = 1 << 138  # X84 per lot, either sign; exclusive
 LEDGER_BOUND: Final = 1 << 96  # of every ledger, lots X44 or cash X40; exclusive
@@ -52,16 +58,22 @@ MAX_LEGS: Final = 16
 MAX_STEPS: Final = 16  # per side
 MAX_AUTHS: Final = 64
 MAX_PRODUCTS: Final = 64  # listed by one submission
+MAX_COSTS: Final = 16
+MAX_TERMS: Final = 16  # auths of one cost
 
 MIN_UNITS: Final = 10  # capacity units a seal may declare
 MAX_UNITS: Final = 255
 UNIT_GAS: Final = 2_048
+UNIT_BYTES: Final = 15  # of a settlement's calldata
 SUBMISSION_GAS: Final = 15_200
 BYTE_GAS: Final = 30
 PRODUCT_GAS: Final = 9_700
 AUTH_GAS: Final = 2_500
 LEG_GAS: Final = 900
 STEP_GAS: Final = 700
+LIMIT_GAS: Final = 1_500
+COST_GAS: Final = 3_500
+TERM_GAS: Final = 900
 WORD_GAS: Final = 22_500
 
 
