@@ -82,6 +82,12 @@ class CertificateError(WalrasError):
         "solve again",
         "NotCleared": "product {product} misses clearing by {excess} ulps of X44 lots where "
         "{tolerance} are allowed; solve to more digits",
+        "ShadowsMismatch": "account {account} has {costs} costs but {shadows} shadow prices; "
+        "give one for each cost",
+        "ShadowOutOfRange": "shadow price {shadow} of account {account} lies outside its cost "
+        "{cost}; solve again",
+        "CostNotCleared": "cost {cost} of account {account} misses its curve by {excess} ulps of "
+        "X44 where {tolerance} are allowed; solve to more digits",
         "HouseShort": "the house would hold {holding} of asset {asset}, outside its range; "
         "fund it before the next batch",
         "LiveCountMismatch": "{listed} submissions are listed, {live} accounts are live; "

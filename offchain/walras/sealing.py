@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Final
 
@@ -30,6 +30,7 @@ __all__ = [
     "public_key",
     "seal",
     "seal_hash",
+    "stand_hash",
     "unseal",
 ]
 
@@ -51,6 +52,7 @@ _TAG_RHO: Final = keccak256(b"walras.rho.v1")
 _TAG_KEY: Final = keccak256(b"walras.key.v1")
 _TAG_STREAM: Final = keccak256(b"walras.stream.v1")
 _TAG_SEAL: Final = keccak256(b"walras.seal.v1")
+_TAG_STAND: Final = keccak256(b"walras.stand.v1")
 _S_PREFIX: Final = _TAG_KEY + bytes(12)  # S is hashed as a 32-byte word
 _COUNTERS: Final = tuple(i.to_bytes(32) for i in range(128))  # a full seal has 3,825 bytes
 
@@ -142,6 +144,15 @@ def unseal(secret: int, ciphertext: bytes, account: bytes, batch: bytes) -> byte
 def seal_hash(batch: bytes, ciphertext: bytes) -> bytes:
     """What the contract stores of a seal."""
     return keccak256(_TAG_SEAL + batch + ciphertext)
+
+
+def stand_hash(body: bytes, done: Sequence[int]) -> bytes:
+    """What the contract stores of a standing submission (SPEC §9).
+
+    ``done`` X44: the progress of its auths with limits, in order.
+    """
+    progress = b"".join(moved.to_bytes(16, signed=True) for moved in done)
+    return keccak256(_TAG_STAND + len(body).to_bytes(32) + body + progress)
 
 
 def _mask(text: bytes, shared: bytes, point: bytes, account: bytes, batch: bytes) -> bytes:
