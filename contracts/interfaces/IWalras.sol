@@ -153,7 +153,8 @@ enum VoidReason {
     MALFORMED,
     OVERSIZED,
     EXPIRED,
-    UNCOVERED
+    UNCOVERED,
+    RENT
 }
 
 /// @title Walras: a sealed batch auction that checks its auctioneer
@@ -301,6 +302,12 @@ interface IWalras {
     error LiveCountMismatch(uint256 listed, uint256 live);
     /// @notice [C-1] the product does not clear at these prices. {lot X44}
     error NotCleared(uint16 product, int256 excess, uint256 tolerance);
+    /// @notice The item brings another number of shadow prices than its submission has costs (none if it is void by rules 1 to 6).
+    error ShadowsMismatch(uint256 given, uint256 needed);
+    /// @notice [C-5] the shadow price is not on its cost's curve. {cash X84}
+    error ShadowOutOfRange(address account, uint256 cost, int256 shadow);
+    /// @notice [C-5] the cost does not clear at these prices. {X44}
+    error CostNotCleared(address account, uint256 cost, int256 excess, uint256 tolerance);
     /// @notice [C-2] the house cannot take the residue. {lot X44 or cash X40}
     error HouseShort(uint16 asset, int256 holding);
     /// @notice A ledger would leave its range: the prices cannot be right.
