@@ -51,18 +51,21 @@ library Certificate {
     }
 
     /// @dev [C-3] Welfare lost to rounding is at most the sum of what each participant would gain by moving to its optimum at p (weak duality). An auth on a
-    /// slope is less than an ulp 2^-44 short of it: half that squared times its slope. The maker, its floor included, is less than |e_k| + 1 off: (|e_k| + 1)² / (2 ε_k), with 1/(2 ε_k) = scale·2^9.
-    ///     loss X40 = Σ slope / 2^89 + Σ_k (|e_k| + 1)² scale_k / 2^63        each rounded up
-    function lossUp(uint256 slopes, uint256 squares) internal pure returns (uint256) {
-        return Math.ceilDiv(slopes, 1 << 89) + Math.ceilDiv(squares, 1 << 63);
+    /// slope is less than an ulp 2^-44 short of it: half that squared times its slope. A cost that is |s − S| from its own best is short of it by no more than
+    /// that times the span of its marginal value, and by nothing where λ at an end excuses it. The maker, its floor included, is less than |e_k| + 1 off:
+    /// (|e_k| + 1)² / (2 ε_k), with 1/(2 ε_k) = scale·2^9.
+    ///     loss X40 = Σ slope / 2^89 + Σ_k (|e_k| + 1)² scale_k / 2^63 + costLoss / 2^44        each rounded up
+    function lossUp(uint256 slopes, uint256 squares, uint256 costLoss) internal pure returns (uint256) {
+        return Math.ceilDiv(slopes, 1 << 89) + Math.ceilDiv(squares, 1 << 63) + Math.ceilDiv(costLoss, 1 << LOT_BITS);
     }
 
-    /// @dev [C-4] Let p, p' both pass, d = p − p'. Demand falls in p, so Σ ε_k d_k² ≤ Σ a_k |d_k| where a_k bounds what both may miss by: the tolerances and the
-    /// floors at p and p', together at most 4 (C_k + 2) ulps. Cauchy–Schwarz twice: Σ ε d² ≤ Σ a²/ε and Σ q|d| ≤ √(Σ q²/ε) √(Σ a²/ε).
-    ///     freedom X40 = √(Σ a_k² scale_k) · √(Σ q_k² scale_k) / 2^18        each rounded up
-    function freedomUp(uint256 misses, uint256 volumes) internal pure returns (uint256) {
-        uint256 product = Math.sqrt(misses, Math.Rounding.Ceil) * Math.sqrt(volumes, Math.Rounding.Ceil);
-        return Math.ceilDiv(product, 1 << 18);
+    /// @dev [C-4] Let p, p' both pass, d = p − p'. Demand falls in p and λ, so Σ ε_k d_k² ≤ Σ a_k |d_k| + Σ b_d |λ_d − λ'_d| where a_k and b_d bound what
+    /// both may miss by: the tolerances and the floors at p and p', together at most 4 (C_k + 2) and 4 C_d ulps; |λ_d − λ'_d| ≤ span_d.
+    /// With x² ≤ αx + β ⇒ x ≤ α + √β, Cauchy–Schwarz twice: √(Σ ε d²) ≤ √(Σ a²/ε) + √(Σ b span) and Σ q|d| ≤ √(Σ q²/ε) √(Σ ε d²).
+    ///     freedom X40 = (√(Σ a_k² scale_k) + 2^9 √costSpan) · √(Σ q_k² scale_k) / 2^18        each rounded up
+    function freedomUp(uint256 misses, uint256 volumes, uint256 costSpan) internal pure returns (uint256) {
+        uint256 miss = Math.sqrt(misses, Math.Rounding.Ceil) + (Math.sqrt(costSpan, Math.Rounding.Ceil) << 9);
+        return Math.ceilDiv(miss * Math.sqrt(volumes, Math.Rounding.Ceil), 1 << 18);
     }
 
     /// @dev Next reference: moved toward the price by volume/(volume + depth), at most 0.5 % of scale, within scale/8 … 8·scale.

@@ -15,6 +15,8 @@ int256 constant MAX_CURVE_PRICE = 1 << 112; // {cash X40}
 int256 constant PRICE_BOUND = 1 << 138; // {cash X84} exclusive
 uint256 constant MAX_LEGS = 16;
 uint256 constant MAX_STEPS = 16; // a side
+uint256 constant MAX_COSTS = 16;
+uint256 constant MAX_TERMS = 16; // of a cost
 uint256 constant MAX_LISTED = 64; // products and auths of a submission
 uint256 constant MAX_PRODUCTS = 1024; // of a market
 uint16 constant CASH = type(uint16).max; // asset id
@@ -28,12 +30,16 @@ uint256 constant PRODUCT_GAS = 9_700;
 uint256 constant AUTH_GAS = 2_500;
 uint256 constant LEG_GAS = 900;
 uint256 constant STEP_GAS = 700;
+uint256 constant LIMIT_GAS = 1_500;
+uint256 constant COST_GAS = 3_500;
+uint256 constant TERM_GAS = 900;
 uint256 constant WORD_GAS = 22_500;
 uint256 constant MIN_UNITS = 10;
 // {byte/unit} share of a 128 KiB transaction
 uint256 constant UNIT_BYTES = 15;
-// {byte} account and length before each ciphertext of a settlement
-uint256 constant ITEM_HEAD = 22;
+// {byte} account, length and counts before each payload of a settlement
+uint256 constant ITEM_HEAD = 24;
+uint256 constant SHADOW_BYTES = 20; // {byte} a shadow price there
 // {byte} id and price of a product in a settlement
 uint256 constant PRICE_BYTES = 64;
 uint256 constant MAX_CAPACITY = 8_140; // {unit} fits 2^24 gas with the fixed part

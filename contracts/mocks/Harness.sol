@@ -9,7 +9,8 @@ import {Curve} from "../libraries/Curve.sol";
 import {Custody} from "../libraries/Custody.sol";
 import {Phases} from "../libraries/Phases.sol";
 import {Seal} from "../libraries/Seal.sol";
-import {Entry, Reading, Submission} from "../libraries/Submission.sol";
+import {Costs} from "../libraries/Costs.sol";
+import {Entry, Input, Reading, Submission} from "../libraries/Submission.sol";
 
 /// @notice What a submission came to, for the golden vectors.
 struct Read {
@@ -25,6 +26,22 @@ struct Read {
     uint256[] bought;
     uint256[] tolerances;
     uint256[] grosses;
+    uint256 kind;
+    bool complete;
+    int256[] progress;
+    uint256 costLoss;
+    uint256 costSpan;
+    int256[] excesses;
+    uint256[] slacks;
+}
+
+/// @notice Everything {Submission-read} is given beside the board.
+struct Body {
+    bytes body;
+    uint256 length;
+    uint8 units;
+    int256[] shadows;
+    int256[] done;
 }
 
 /// @notice Opens the libraries to tests: the golden vectors run through the very code that settles.
@@ -67,37 +84,83 @@ contract Harness {
         return (true, body);
     }
 
-    /// @dev Reads a body with all products of a market of `count` products priced.
-    function read(
-        bytes calldata body,
-        uint256 length,
-        uint8 units,
-        Product[] calldata products,
-        int256[] calldata prices
-    ) external returns (Read memory out) {
-        uint16[] memory ids = new uint16[](products.length);
+    /// @dev Stores the products that {read} prices.
+    function list(Product[] calldata products) external {
         for (uint16 i; i < products.length; ++i) {
             _products[i] = products[i];
-            ids[i] = i;
         }
-        return this.readAt(body, length, units, ids, prices);
     }
 
-    function readAt(bytes calldata body, uint256 length, uint8 units, uint16[] calldata ids, int256[] calldata prices)
+    /// @dev Reads a body in a market of ids.length listed products.
+    function read(Body calldata submission, uint16[] calldata ids, int256[] calldata prices)
         external
         view
         returns (Read memory out)
     {
         Board.Data memory board = Board.build(_products, ids.length, ids, prices);
         Reading memory r;
-        bytes memory copy = abi.encodePacked(body, new bytes(64));
-        uint256 from;
-        assembly ("memory-safe") {
-            from := add(copy, 32)
-        }
-        out.reason = Submission.read(r, board, from, from + body.length, length, units);
+        out.reason = Submission.read(r, board, _input(submission));
         out.gas = r.gas;
         if (out.reason != VoidReason.NONE) return out;
+        _copy(r, out);
+    }
+
+    /// @dev Reverts as a settlement would if the submission trades and a cost does not clear.
+    function check(Body calldata submission, uint16[] calldata ids, int256[] calldata prices) external view {
+        Board.Data memory board = Board.build(_products, ids.length, ids, prices);
+        Reading memory r;
+        require(Submission.read(r, board, _input(submission)) == VoidReason.NONE, "void");
+        Costs.check(r, msg.sender);
+    }
+
+    /// @return reasons of submissions read one after the other into the same memory
+    /// @return gas each spends
+    /// @return bounds charged for them
+    function readAll(Body[] calldata submissions, uint16[] calldata ids, int256[] calldata prices)
+        external
+        view
+        returns (VoidReason[] memory reasons, uint256[] memory gas, uint256[] memory bounds)
+    {
+        Board.Data memory board = Board.build(_products, ids.length, ids, prices);
+        Reading memory r;
+        Input[] memory inputs = new Input[](submissions.length);
+        for (uint256 i; i < inputs.length; ++i) {
+            inputs[i] = _input(submissions[i]);
+        }
+        (reasons, gas) = (new VoidReason[](inputs.length), new uint256[](inputs.length));
+        bounds = new uint256[](inputs.length);
+        for (uint256 i; i < inputs.length; ++i) {
+            uint256 left = gasleft();
+            reasons[i] = Submission.read(r, board, inputs[i]);
+            if (reasons[i] == VoidReason.NONE) Certificate.add(r);
+            gas[i] = left - gasleft();
+            bounds[i] = r.gas;
+        }
+    }
+
+    function _input(Body calldata submission) private pure returns (Input memory input) {
+        bytes memory packed;
+        for (uint256 i; i < submission.shadows.length; ++i) {
+            packed = abi.encodePacked(packed, int160(submission.shadows[i]));
+        }
+        uint256 done = packed.length;
+        for (uint256 i; i < submission.done.length; ++i) {
+            packed = abi.encodePacked(packed, int128(submission.done[i]));
+        }
+        uint256 body = packed.length;
+        // what lies behind the body must not matter
+        packed = abi.encodePacked(packed, submission.body, keccak256(submission.body));
+        uint256 from;
+        assembly ("memory-safe") {
+            from := add(packed, 32)
+        }
+        (input.pos, input.end) = (from + body, from + body + submission.body.length);
+        (input.length, input.units) = (submission.length, submission.units);
+        (input.shadows, input.shadowCount) = (from, submission.shadows.length);
+        (input.done, input.doneCount) = (from + done, submission.done.length);
+    }
+
+    function _copy(Reading memory r, Read memory out) private pure {
         (out.validUntil, out.cover, out.cash, out.loss) = (r.validUntil, r.cover, r.cash, r.loss);
         out.products = new uint16[](r.count);
         out.covers = new uint256[](r.count);
@@ -113,6 +176,18 @@ contract Harness {
             out.bought[i] = e.bought;
             out.tolerances[i] = e.tolerance;
             out.grosses[i] = e.gross;
+        }
+        (out.kind, out.complete) = (r.kind, r.complete);
+        out.progress = new int256[](r.limits);
+        for (uint256 i; i < r.limits; ++i) {
+            out.progress[i] = r.progress[i];
+        }
+        (out.costLoss, out.costSpan) = (r.costLoss, r.costSpan);
+        out.excesses = new int256[](r.costs);
+        out.slacks = new uint256[](r.costs);
+        for (uint256 d; d < r.costs; ++d) {
+            Costs.Cost memory c = r.coupling.costs[d];
+            (out.excesses[d], out.slacks[d]) = (c.excess, c.tolerance);
         }
     }
 
@@ -142,12 +217,12 @@ contract Harness {
         return Board.tickUp(product);
     }
 
-    function lossUp(uint256 slopes, uint256 squares) external pure returns (uint256) {
-        return Certificate.lossUp(slopes, squares);
+    function lossUp(uint256 slopes, uint256 squares, uint256 costLoss) external pure returns (uint256) {
+        return Certificate.lossUp(slopes, squares, costLoss);
     }
 
-    function freedomUp(uint256 misses, uint256 volumes) external pure returns (uint256) {
-        return Certificate.freedomUp(misses, volumes);
+    function freedomUp(uint256 misses, uint256 volumes, uint256 costSpan) external pure returns (uint256) {
+        return Certificate.freedomUp(misses, volumes, costSpan);
     }
 
     function phase(Timetable calldata t, uint32 number, uint256 time, bool published)

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @dev Reading of packed big endian fields in memory.
+library Wire {
+    uint256 internal constant TERM_BYTES = 4;
+
+    /// @return word the 32 bytes at a memory address
+    function load(uint256 pos) internal pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := mload(pos)
+        }
+    }
+
+    /// @dev A leg of an auth or a term of a cost: index u8 ‖ factor i24.
+    function term(uint256 pos) internal pure returns (uint256 index, int256 factor) {
+        unchecked {
+            uint256 word = load(pos);
+            return (word >> 248, int256(word << 8) >> 232);
+        }
+    }
+
+    function abs(int256 x) internal pure returns (uint256) {
+        unchecked {
+            return uint256(x < 0 ? -x : x);
+        }
+    }
+}
