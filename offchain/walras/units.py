@@ -23,6 +23,7 @@ __all__ = [
     "CashUnits",
     "MarketUnits",
     "ProductUnits",
+    "decimals_around",
     "exact_text",
     "floor_text",
     "fraction_gcd",
@@ -214,6 +215,18 @@ def nearest_decimal(value: Fraction, grid: Fraction) -> str:
         if abs(best - value) <= abs(value) * _CLOSE:
             break
     return plain_text(best)
+
+
+def decimals_around(value: Fraction, grid: Fraction) -> tuple[str, str]:
+    """The short decimals on either side of ``value`` that are whole multiples of ``grid`` > 0."""
+    steps = (fraction_lcm((grid, Fraction(1, 10**places))) for places in range(_PLACES))
+    best = next(steps)
+    for step in steps:
+        if best <= abs(value) * _CLOSE:
+            break
+        best = min(best, step)
+    below = value // best * best
+    return plain_text(below), plain_text(below + best)
 
 
 def plain_text(value: Fraction) -> str:

@@ -90,7 +90,7 @@ def test_contracts_curve__never_trades_beyond_the_asked_one(
     value, points = order
     if not any(r for r, _ in points):
         return
-    submission, (converted,) = convert(parse_order(json.dumps(value)), market)
+    submission, (converted,), _ = convert(parse_order(json.dumps(value)), market)
     auth, ticks = converted.auth, market.ticks()
     zero, corners = Fraction(0), [Fraction(p) for _, p in points]
     near = [p + Fraction(data.draw(st.integers(-5, 5)), 100) for p in corners]
@@ -111,7 +111,7 @@ def test_readings__are_never_worse_than_asked(market: MarketUnits, order: Asked)
     value, points = order
     if not any(r for r, _ in points):
         return
-    _, (converted,) = convert(parse_order(json.dumps(value)), market)
+    _, (converted,), _ = convert(parse_order(json.dumps(value)), market)
     readings = summarise(converted, market).readings
     assert [(int(r.rate), int(r.asked)) for r in readings] == points
     for reading in readings:
@@ -128,7 +128,7 @@ def test_steep_points__are_met_exactly(order: Asked) -> None:
     if not any(r for r, _ in points):
         return
     market = MarketUnits(CASH, tuple(ProductUnits(i, f"P{i}", 2, 1, 1) for i in range(3)))
-    _, (converted,) = convert(parse_order(json.dumps(value)), market)
+    _, (converted,), _ = convert(parse_order(json.dumps(value)), market)
     auth = converted.auth
     floor, square = tau(auth, market.ticks()), auth.gross**2
     both = [

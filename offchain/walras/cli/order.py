@@ -52,7 +52,7 @@ def check(session: Session, file: Path, as_json: bool) -> None:
     account = session.market.account(session.address) if session.may_have_account else None
     prepared = prepare(session, file, view, account)
     references = {p.asset.id: p.state.reference for p in view.products}
-    summaries = [summarise(a, prepared.market, references) for a in prepared.auths]
+    summaries = [summarise(a, prepared.market, references) for a in prepared.order.auths]
     data = _check_data(prepared, summaries)
     emit(as_json, data, lambda: _show_check(prepared, summaries, view.now))
 
@@ -133,7 +133,7 @@ def sealed_facts(
         "batch": view.current,
         "units": units,
         "bytes": prepared.ciphertext_length,
-        "auths": len(prepared.auths),
+        "auths": len(prepared.order.auths),
         "fee": plain_text(prepared.market.cash.cash(prepared.fee)),
         "transaction": "0x" + receipt.hash.hex(),
         "gas": receipt.gas_used,
@@ -231,7 +231,7 @@ def _check_data(prepared: Prepared, summaries: list[Summary]) -> dict[str, Any]:
                 "legs": {leg.product: leg.weight for leg in converted.auth.legs},
                 "chain_units_per_unit": plain_text(converted.units),
             }
-            for summary, converted in zip(summaries, prepared.auths, strict=True)
+            for summary, converted in zip(summaries, prepared.order.auths, strict=True)
         ],
         "escrow": {name: plain_text(amount) for name, amount in escrow.items()},
         "missing": {k: plain_text(v) for k, v in missing.items()} if known else None,

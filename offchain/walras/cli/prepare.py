@@ -12,32 +12,47 @@ from walras.chain.views import AccountView, MarketView
 from walras.cli.output import clock
 from walras.cli.session import Session, holdings, market_units
 from walras.errors import ChainError, OrderError
-from walras.orders import Converted, Holdings, convert, parse_order
+from walras.numbers import X24, X44
+from walras.orders import Conversion, Holdings, Setting, convert, parse_order
 from walras.schedule import Phase
 from walras.sealing import SEAL_OVERHEAD
 from walras.submission import Cover, Submission, cover, encode, required_units
 from walras.units import MarketUnits
 
-__all__ = ["Prepared", "asset_amounts", "deposits_for", "prepare", "read_order", "require_open"]
+__all__ = [
+    "Prepared",
+    "asset_amounts",
+    "deposits_for",
+    "market_setting",
+    "prepare",
+    "read_order",
+    "require_open",
+]
 
 _LARGEST_FILE: Final = 1 << 20
 # An order without a size may not spend what its own admission costs, should the base fee double.
 _FEE_RESERVE: Final = 2
+_LARGEST_SCALE: Final = 1 << 54  # cash units X24 per lot (SPEC §1)
 _NO_HOME: Final = (1 << 16) - 1  # no product, so nothing of an order is in the account's own word
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An order in this market; ``fee`` X40 is what admission costs now, ``account`` who acts."""
+    """An order in this market; ``fee`` X40 is what admission costs now."""
 
-    submission: Submission
-    auths: tuple[Converted, ...]
+    order: Conversion
     body: bytes
     units: int
     fee: int
     need: Cover
     market: MarketUnits
+    setting: Setting
     held: Holdings | None
+
+    @property
+    def submission(self) -> Submission:
+        """What is sealed."""
+        return self.order.submission
 
     @property
     def ciphertext_length(self) -> int:
@@ -86,20 +101,29 @@ def prepare(
         home = account.home
     if home is None:  # the first product that comes in becomes the home
         home = next((asset for asset in deposits or {} if asset != view.cash.id), None)
-    text = read_order(path)
+    text, setting = read_order(path), market_setting(view)
     try:
         order = parse_order(text)
-        submission, auths = convert(order, market, held)
-        body = encode(submission)
-        units = required_units(submission, home=_worst_home(home, submission, held))
+        found = convert(order, market, held, setting)
+        units = required_units(found.submission, home=_worst_home(home, found.submission, held))
         fee = session.market.admission_fee(units)
-        if held is not None:  # unlimited sides have to leave the fee
+        if held is not None:  # open-ended sides have to leave the fee
             after = Holdings(held.cash - _FEE_RESERVE * fee, held.lots)
-            submission, auths = convert(order, market, after)
-            body = encode(submission)
+            found = convert(order, market, after, setting)
+        body = encode(found.submission)
     except OrderError as error:
         raise OrderError(f"{path}: {error}") from None
-    return Prepared(submission, auths, body, units, fee, cover(submission), market, held)
+    return Prepared(found, body, units, fee, cover(found.submission), market, setting, held)
+
+
+def market_setting(view: MarketView) -> Setting:
+    """The market's clock, and the bounds that its caps put on prices."""
+    room = (view.terms.cover_cap - view.terms.cash_cap) * X24
+    caps = {}
+    for product in view.products:
+        lots = max(product.asset.cap // X44, 1)
+        caps[product.asset.id] = max(min(room // (8 * lots), _LARGEST_SCALE), product.state.scale)
+    return Setting(view.terms.schedule, view.now, view.terms.cover_cap, caps)
 
 
 def require_open(view: MarketView, submission: Submission, account: AccountView) -> None:

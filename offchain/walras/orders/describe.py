@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from walras.curve import breakpoints, demand, portfolio_price
 from walras.numbers import X44
+from walras.orders.auths import Converted
 from walras.orders.chart import Mark, draw
-from walras.orders.convert import Converted
 from walras.orders.model import Constant, Point
 from walras.units import MarketUnits, exact_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from walras.submission import Auth, Cover, Submission, cover
+from walras.auths import Cover
 
 __all__ = ["Holdings"]
 
@@ -17,9 +17,8 @@ class Holdings:
     cash: int
     lots: Mapping[int, int]
 
-    def less(self, auth: Auth) -> Holdings:
-        """What ``auth`` leaves to others; negative where it is not covered."""
-        need = cover(Submission((auth,)))
+    def less(self, need: Cover) -> Holdings:
+        """What ``need`` leaves to others; negative where it is not covered."""
         after = {k: self.lots.get(k, 0) - lots for k, lots in need.lots.items()}
         return Holdings(self.cash - need.cash, {**self.lots, **after})
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["Constant", "Demand", "HumanAuth", "Order", "Point", "Side"]
+__all__ = [
+    "Constant",
+    "Demand",
+    "Expiry",
+    "HumanAuth",
+    "HumanCost",
+    "HumanLimits",
+    "Order",
+    "Point",
+    "Side",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """A corner of a demand curve.
 
-    ``rate`` in portfolio units per batch, ``price`` in cash tokens per portfolio unit.
+    ``rate`` in portfolio units per batch (in an order file per whatever it says), ``price`` in cash
+    tokens per portfolio unit.
     """
 
     rate: Fraction
@@ -23,7 +34,8 @@ class Point:
 class Constant:
     """Any rate from ``min_rate`` ≤ 0 to ``max_rate`` ≥ 0 at one price.
 
-    A rate of None is unlimited, in practice: as much as the account's escrow covers.
+    A rate of None is unlimited: of an auth as much as the account's escrow covers, of a cost
+    without any end.
     """
 
     min_rate: Fraction | None
@@ -35,20 +47,61 @@ Demand = tuple[Point, ...] | Constant
 
 
 @dataclass(frozen=True, slots=True)
+class HumanLimits:
+    """Net of everything traded, never below ``low`` ≤ 0 nor above ``high`` ≥ 0 portfolio units.
+
+    None is no limit.
+    """
+
+    low: Fraction | None
+    high: Fraction | None
+
+
+@dataclass(frozen=True, slots=True)
 class HumanAuth:
-    """A portfolio in tokens per portfolio unit (by the name the trader wrote) and its curve."""
+    """A portfolio in tokens per portfolio unit (by the name the trader wrote) and its curve.
+
+    Its rates are per ``per``: batch, second, minute, hour or day.
+    """
 
     name: str
     weights: tuple[tuple[str, Fraction], ...]
     demand: Demand
+    limits: HumanLimits | None = None
+    per: str = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class HumanCost:
+    """A demand curve over Σ coefficient·rate of auths, by their index in the order.
+
+    Rates (of the curve and of the auths) are per ``per``; prices in cash tokens per unit of the
+    combination. Nothing beyond the ends of the curve is traded, whatever it would bring.
+    """
+
+    name: str
+    group: tuple[tuple[int, Fraction], ...]
+    demand: Demand
+    per: str = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Until when an order lives: one of a moment in unix seconds, a batch, or seconds from now."""
+
+    moment: int | None = None
+    batch: int | None = None
+    seconds: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Everything one account wants; ``valid_until`` in unix seconds, 0 for no expiry."""
+    """Everything one account wants; ``expiry`` None for none."""
 
     auths: tuple[HumanAuth, ...]
-    valid_until: int = 0
+    costs: tuple[HumanCost, ...] = ()
+    standing: bool = False
+    expiry: Expiry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +109,7 @@ class Side:
     """One side of a curve outward from rate 0, as a buyer's: rates ≥ 0, prices falling.
 
     ``points[0].rate`` is 0 and its price the limit. A sell side is held mirrored: sizes instead of
-    negative rates, negated prices. ``rate`` None stands for an unlimited constant side.
+    negative rates, negated prices. An ``unlimited`` one has no end.
     """
 
     points: tuple[Point, ...]

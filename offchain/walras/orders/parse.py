@@ -1,80 +1,105 @@
-"""Order files: the JSON of auths into ``Order``, with an error for everything else.
+"""Order files: the JSON of a submission into ``Order``, with an error for everything else.
 
-A file is one auth, a list of auths, or ``{"auths": [...], "valid_until": ...}`` with a time in
-unix seconds or like 2030-01-31T16:00:00Z. An auth is ``{"portfolio": {product: tokens, ...},
-"data": {"demand": ...}}`` with an optional ``"auth_id"``. The demand is a list of
-``{"rate", "price"}`` with rates rising and prices falling, or a constant price
-``{"min_rate": ..., "max_rate": ..., "price": ...}``.
+A file is one auth, a list of auths, or an object with ``auths`` and optional ``costs``,
+``standing``, ``per`` and ``valid_until``. docs/ORDERS.md shows every form by example.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from walras.errors import OrderError
-from walras.numbers import MAX_AUTHS, MAX_LEGS
-from walras.orders.model import Constant, Demand, HumanAuth, Order, Point
-from walras.units import parse_number, plain_text
+from walras.numbers import MAX_AUTHS, MAX_COSTS, MAX_LEGS, MAX_TERMS
+from walras.orders.demand import read_demand, read_limit
+from walras.orders.fields import check_fields, load, mapping, name_of
+from walras.orders.model import (
+    Constant,
+    Demand,
+    Expiry,
+    HumanAuth,
+    HumanCost,
+    HumanLimits,
+    Order,
+)
+from walras.orders.setting import SECONDS
+from walras.units import parse_number
 
 __all__ = ["parse_order"]
 
-_MAX_POINTS: Final = 64
 _LONGEST_NAME: Final = 64
 _LAST_SECOND: Final = (1 << 40) - 1
-_STANDING: Final = ("min_trade", "max_trade", "trade_duration", "standing")
-_COSTS: Final = ("cost", "costs", "group", "groups", "cost_id")
+_LAST_BATCH: Final = (1 << 32) - 1
+_TERMS: Final = ("demand", "per", "min_trade", "max_trade", "target")
+_COST_TERMS: Final = ("demand", "per", "min", "max")
+_SPANS: Final = {"minutes": 60, "hours": 3_600, "days": 86_400}
 
 
 def parse_order(text: str) -> Order:
     """Read an order file. Raises OrderError that says where and what to write instead."""
-    try:
-        value = json.loads(
-            text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_object
-        )
-    except json.JSONDecodeError as error:
-        raise OrderError(
-            f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        ) from None
-    except (RecursionError, ValueError):
-        raise OrderError("not an order: nested too deeply or with a number too long") from None
-    return _order(value)
+    value = load(text)
+    if not isinstance(value, dict) or "portfolio" in value:
+        return Order(_auths(value, "batch"))
+    where = "the order file"
+    check_fields(
+        value,
+        where,
+        required=("auths",),
+        optional=("costs", "standing", "per", "valid_until"),
+    )
+    standing = value.get("standing", False)
+    if not isinstance(standing, bool):
+        raise OrderError("standing must be true or false")
+    per = _per(value, where, "batch")
+    expiry = _expiry(value["valid_until"]) if "valid_until" in value else None
+    auths = _auths(value["auths"], per)
+    return Order(auths, _costs(value.get("costs", []), auths, per), standing, expiry)
 
 
-def _order(value: object) -> Order:
-    valid_until = 0
-    if isinstance(value, dict) and "portfolio" not in value:
-        _check_fields(value, "the order file", required=("auths",), optional=("valid_until",))
-        valid_until = _valid_until(value.get("valid_until", 0))
-        value = value["auths"]
-    auths = value if isinstance(value, list) else [value]
-    if not auths:
+def _auths(value: object, per: str) -> tuple[HumanAuth, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not values:
         raise OrderError("the order file has no auths; give at least one")
-    if len(auths) > MAX_AUTHS:
-        raise OrderError(f"{len(auths)} auths; a submission holds at most {MAX_AUTHS}")
-    return Order(tuple(_auth(a, i) for i, a in enumerate(auths, 1)), valid_until)
+    if len(values) > MAX_AUTHS:
+        raise OrderError(f"{len(values)} auths; a submission holds at most {MAX_AUTHS}")
+    auths = tuple(_auth(each, i, per) for i, each in enumerate(values, 1))
+    _check_names([auth.name for auth in auths], "auths")
+    return auths
 
 
-def _auth(value: object, position: int) -> HumanAuth:
+def _auth(value: object, position: int, per: str) -> HumanAuth:
     where = f"auth {position}"
-    fields = _mapping(value, where)
-    _check_fields(fields, where, required=("portfolio", "data"), optional=("auth_id",))
-    name = fields.get("auth_id", str(position))
-    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
-        raise OrderError(f"{where}: auth_id must be 1 to 64 printable characters")
-    data = _mapping(fields["data"], f"{where}: data")
-    _check_fields(data, f"{where}: data", required=("demand",), optional=())
-    weights = _portfolio(fields["portfolio"], where)
-    return HumanAuth(name, weights, _demand(data["demand"], where))
+    fields = mapping(value, where)
+    if "portfolio" not in fields:
+        raise OrderError(f"{where}: 'portfolio' is missing")
+    terms = _terms(fields, where, ("portfolio", "name", "auth_id"), _TERMS)
+    if "demand" not in terms:
+        raise OrderError(f"{where}: 'demand' is missing")
+    return HumanAuth(
+        name=name_of(fields, where, "auth_id", str(position)),
+        weights=_portfolio(fields["portfolio"], where),
+        demand=read_demand(terms["demand"], where),
+        limits=_limits(terms, where),
+        per=_per(terms, where, per),
+    )
+
+
+def _terms(
+    fields: dict[str, Any], where: str, own: tuple[str, ...], terms: tuple[str, ...]
+) -> dict[str, Any]:
+    """The terms of an auth or a cost: in its ``data``, or beside its portfolio or group."""
+    if "data" not in fields:
+        check_fields(fields, where, optional=(*own, *terms))
+        return fields
+    check_fields(fields, where, optional=(*own, "data"))
+    data = mapping(fields["data"], f"{where}: data")
+    check_fields(data, f"{where}: data", optional=terms)
+    return data
 
 
 def _portfolio(value: object, where: str) -> tuple[tuple[str, Fraction], ...]:
-    fields = _mapping(value, f"{where}: portfolio")
+    fields = mapping(value, f"{where}: portfolio")
     if not fields:
         raise OrderError(f"{where}: the portfolio is empty; name at least one product")
     if len(fields) > MAX_LEGS:
@@ -91,56 +116,114 @@ def _portfolio(value: object, where: str) -> tuple[tuple[str, Fraction], ...]:
     return weights
 
 
-def _demand(value: object, where: str) -> Demand:
-    if isinstance(value, list):
-        return _points(value, where)
-    fields = _mapping(value, f"{where}: demand")
-    _check_fields(
-        fields, f"{where}: demand", required=("price",), optional=("min_rate", "max_rate")
+def _limits(terms: dict[str, Any], where: str) -> HumanLimits | None:
+    """The cumulative limits; a target is one on its own side and 0 on the other."""
+    low, high = (read_limit(terms, k, where) for k in ("min_trade", "max_trade"))
+    if terms.get("target") is not None:
+        if low is not None or high is not None:
+            raise OrderError(f"{where}: target sets min_trade and max_trade; leave them out")
+        target = parse_number(terms["target"], f"{where}: target")
+        if not target:
+            raise OrderError(f"{where}: target is 0, so it would never trade; leave the auth out")
+        return HumanLimits(min(target, Fraction(0)), max(target, Fraction(0)))
+    if (low is not None and low > 0) or (high is not None and high < 0):
+        raise OrderError(f"{where}: min_trade must be ≤ 0 and max_trade ≥ 0")
+    if low == high == 0:
+        raise OrderError(f"{where}: min_trade and max_trade are both 0; it would never trade")
+    return None if low is high is None else HumanLimits(low, high)
+
+
+def _per(fields: dict[str, Any], where: str, default: str) -> str:
+    per = fields.get("per", default)
+    if not isinstance(per, str) or (per not in SECONDS and per != "batch"):
+        raise OrderError(f"{where}: per must be one of batch, {', '.join(SECONDS)}")
+    return per
+
+
+def _costs(value: object, auths: tuple[HumanAuth, ...], per: str) -> tuple[HumanCost, ...]:
+    if not isinstance(value, list):
+        raise OrderError("costs must be a list in brackets")
+    if len(value) > MAX_COSTS:
+        raise OrderError(f"{len(value)} costs; a submission holds at most {MAX_COSTS}")
+    names = [auth.name for auth in auths]
+    costs = tuple(_cost(each, i, names, per) for i, each in enumerate(value, 1))
+    _check_names([cost.name for cost in costs], "costs")
+    return costs
+
+
+def _cost(value: object, position: int, names: list[str], per: str) -> HumanCost:
+    where = f"cost {position}"
+    fields = mapping(value, where)
+    if "group" not in fields:
+        raise OrderError(f"{where}: 'group' is missing")
+    terms = _terms(fields, where, ("group", "name", "cost_id"), _COST_TERMS)
+    return HumanCost(
+        name=name_of(fields, where, "cost_id", str(position)),
+        group=_group(fields["group"], names, where),
+        demand=_cost_demand(terms, where),
+        per=_per(terms, where, per),
     )
-    low, high = (_rate_limit(fields.get(k), f"{where}: {k}") for k in ("min_rate", "max_rate"))
+
+
+def _group(value: object, names: list[str], where: str) -> tuple[tuple[int, Fraction], ...]:
+    if isinstance(value, list):
+        if not all(isinstance(name, str) for name in value):
+            raise OrderError(f"{where}: a group in brackets lists names of auths")
+        if len(set(value)) < len(value):
+            raise OrderError(f"{where}: an auth is in the group twice; give its coefficient once")
+        value = dict.fromkeys(value, 1)
+    fields = mapping(value, f"{where}: group")
+    if not fields:
+        raise OrderError(f"{where}: the group is empty; name at least one auth")
+    if len(fields) > MAX_TERMS:
+        raise OrderError(f"{where}: {len(fields)} auths; a group has at most {MAX_TERMS}")
+    group = {}
+    for key, raw in fields.items():
+        index = _index(key, names, where)
+        coefficient = parse_number(raw, f"{where}: coefficient of {names[index]}")
+        if not coefficient:
+            raise OrderError(f"{where}: the coefficient of {names[index]} is 0; leave it out")
+        if index in group:
+            raise OrderError(f"{where}: auth {names[index]} is in the group twice; add it up")
+        group[index] = coefficient
+    return tuple(sorted(group.items()))
+
+
+def _index(key: str, names: list[str], where: str) -> int:
+    """An auth by its name, or by its place in the file, from 1."""
+    if key in names:
+        return names.index(key)
+    if key.isascii() and key.isdigit() and 1 <= int(key) <= len(names):
+        return int(key) - 1
+    listed = ", ".join(names[:12])
+    raise OrderError(f"{where}: there is no auth {key[:64]!r}; the order has {listed}")
+
+
+def _cost_demand(terms: dict[str, Any], where: str) -> Demand:
+    """A curve, or hard limits: one that is worth nothing between them."""
+    if "demand" in terms:
+        if "min" in terms or "max" in terms:
+            raise OrderError(f"{where}: a demand has its own ends; put min and max in another cost")
+        return read_demand(terms["demand"], where, never="give min and max, both 0")
+    low, high = (read_limit(terms, k, where) for k in ("min", "max"))
+    if low is high is None:
+        raise OrderError(f"{where}: give a demand, or a limit: min, max or both")
     if (low is not None and low > 0) or (high is not None and high < 0):
         raise OrderError(
-            f"{where}: rate 0 is outside the range; min_rate must be ≤ 0 and max_rate ≥ 0"
+            f"{where}: not trading has to be allowed; min must be ≤ 0 and max must be ≥ 0"
         )
-    if low == high == 0:
-        raise OrderError(f"{where}: min_rate and max_rate are both 0; such an auth never trades")
-    return Constant(low, high, parse_number(fields["price"], f"{where}: price"))
+    return Constant(low, high, Fraction(0))
 
 
-def _points(values: list[Any], where: str) -> tuple[Point, ...]:
-    if not values or len(values) > _MAX_POINTS:
-        raise OrderError(f"{where}: {len(values)} points; give 2 to {_MAX_POINTS}")
-    points = []
-    for i, value in enumerate(values, 1):
-        at = f"{where}, point {i}"
-        fields = _mapping(value, at)
-        _check_fields(fields, at, required=("rate", "price"), optional=())
-        points.append(Point(*(parse_number(fields[k], f"{at}: {k}") for k in ("rate", "price"))))
-    for i, (left, right) in enumerate(pairwise(points), 1):
-        if right.rate < left.rate:
-            raise OrderError(f"{where}: the rate falls from point {i} to {i + 1}; sort by rate")
-        if right.price > left.price:
-            raise OrderError(
-                f"{where}: the curve increases, the price rises from {plain_text(left.price)} to "
-                f"{plain_text(right.price)} between points {i} and {i + 1}; "
-                "demand has to fall or stay as the rate grows"
-            )
-    if points[0].rate > 0 or points[-1].rate < 0:
-        raise OrderError(
-            f"{where}: rate 0 is outside the curve, which runs from {plain_text(points[0].rate)} "
-            f"to {plain_text(points[-1].rate)}; add a point at rate 0"
-        )
-    if points[0].rate == points[-1].rate:
-        raise OrderError(f"{where}: all rates are 0; such an auth never trades")
-    return tuple(points)
+def _check_names(names: list[str], what: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise OrderError(f"two {what} are called {name}; give each a name of its own")
 
 
-def _rate_limit(value: object, what: str) -> Fraction | None:
-    return None if value is None else parse_number(value, what)
-
-
-def _valid_until(value: object) -> int:
+def _expiry(value: object) -> Expiry | None:
+    if isinstance(value, dict):
+        return _relative(value)
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -154,50 +237,20 @@ def _valid_until(value: object) -> int:
         value = int(moment.timestamp())
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LAST_SECOND:
         raise OrderError("valid_until must be a time in whole unix seconds, or 0 for none")
-    return value
+    return Expiry(moment=value) if value else None
 
 
-def _mapping(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise OrderError(f"{where} must be an object in braces")
-    return value
-
-
-def _check_fields(
-    fields: Mapping[str, object],
-    where: str,
-    *,
-    required: tuple[str, ...],
-    optional: tuple[str, ...],
-) -> None:
-    for field in fields:
-        if field in required or field in optional:
-            continue
-        if field in _STANDING:
-            raise OrderError(
-                f"{where}: {field!r} is not supported, every submission lives for one batch; "
-                "cumulative limits arrive with standing submissions. Leave it out"
-            )
-        if field in _COSTS:
-            raise OrderError(
-                f"{where}: {field!r} is not supported, this market takes auths only; "
-                "costs arrive with standing submissions. Leave it out"
-            )
-        known = ", ".join((*required, *optional))
-        raise OrderError(f"{where}: unknown field {field!r}; known are {known}")
-    for field in required:
-        if field not in fields:
-            raise OrderError(f"{where}: {field!r} is missing")
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(n for n in names if names.count(n) > 1)
-        raise OrderError(f"{twice!r} is given twice in one object; give it once")
-    return fields
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise OrderError(f"{name} is not a number an order can hold")
+def _relative(fields: dict[str, Any]) -> Expiry:
+    where = "valid_until"
+    check_fields(fields, where, optional=("batch", *_SPANS))
+    if len(fields) != 1:
+        raise OrderError(f"{where}: give one of batch, {', '.join(_SPANS)}")
+    ((field, value),) = fields.items()
+    if field == "batch":
+        if type(value) is not int or not 1 <= value <= _LAST_BATCH:
+            raise OrderError(f"{where}: batch must be the number of a batch, from 1")
+        return Expiry(batch=value)
+    length = parse_number(value, f"{where}: {field}")
+    if not 0 < length * _SPANS[field] <= _LAST_SECOND:
+        raise OrderError(f"{where}: {field} must be more than 0, and less than an age")
+    return Expiry(seconds=length * _SPANS[field])
