@@ -71,10 +71,15 @@ library Curve {
     /// @param window {X84} W + G of an auth, Γ of a cost: at most 2^25
     /// @param least {cash X40} fall of a step
     /// Widths: a step falls by less than 2^112 + 2^98, so |price X84| < 2^161 throughout; (top - pi)·width < 2^157·2^48 = 2^205 where it is taken.
-    function demand(Side memory side, uint256 pos, uint256 steps, int256 first, int256 pi, uint256 window, uint256 least)
-        internal
-        pure
-    {
+    function demand(
+        Side memory side,
+        uint256 pos,
+        uint256 steps,
+        int256 first,
+        int256 pi,
+        uint256 window,
+        uint256 least
+    ) internal pure {
         unchecked {
             (side.rate, side.total, side.loss, side.sloped, side.valid) = (0, 0, 0, false, true);
             int256 top = first << LOT_BITS;

@@ -92,13 +92,21 @@ library Submission {
     uint256 internal constant LIMIT_BYTES = 12;
 
     /// @dev Costs that do not clear are found by {Costs-check}, for a submission that trades.
-    function read(Reading memory r, Board.Data memory board, Input memory input) internal pure returns (VoidReason reason) {
+    function read(Reading memory r, Board.Data memory board, Input memory input)
+        internal
+        pure
+        returns (VoidReason reason)
+    {
         reason = _read(r, board, input);
         uint256 needed = reason == VoidReason.NONE ? r.costs : 0;
         if (input.shadowCount != needed) revert IWalras.ShadowsMismatch(input.shadowCount, needed);
     }
 
-    function _read(Reading memory r, Board.Data memory board, Input memory input) private pure returns (VoidReason reason) {
+    function _read(Reading memory r, Board.Data memory board, Input memory input)
+        private
+        pure
+        returns (VoidReason reason)
+    {
         unchecked {
             (uint256 pos, uint256 auths) = (0, 0);
             (pos, auths, reason) = _head(r, board, input);
@@ -136,9 +144,10 @@ library Submission {
             auths = tail >> 248;
             uint256 costs = (tail >> 240) & 255;
             (r.kind, r.costs) = (word >> 248, costs);
-            if (
-                r.kind > 1 || count == 0 || count > MAX_LISTED || auths == 0 || auths > MAX_LISTED || costs > MAX_COSTS
-            ) return (pos, 0, VoidReason.MALFORMED);
+            if (r.kind > 1 || count == 0 || count > MAX_LISTED || auths == 0 || auths > MAX_LISTED || costs > MAX_COSTS)
+            {
+                return (pos, 0, VoidReason.MALFORMED);
+            }
             r.validUntil = (word >> 208) & type(uint40).max;
             r.gasLimit = input.units * UNIT_GAS;
             r.gas = SUBMISSION_GAS + BYTE_GAS * input.length + PRODUCT_GAS * count;

@@ -5,11 +5,11 @@ import {Phase, Product, Timetable, VoidReason} from "../interfaces/IWalras.sol";
 import {Board, Line} from "../libraries/Board.sol";
 import {Certificate} from "../libraries/Certificate.sol";
 import {UNIT_BYTES} from "../libraries/Constants.sol";
+import {Costs} from "../libraries/Costs.sol";
 import {Curve} from "../libraries/Curve.sol";
 import {Custody} from "../libraries/Custody.sol";
 import {Phases} from "../libraries/Phases.sol";
 import {Seal} from "../libraries/Seal.sol";
-import {Costs} from "../libraries/Costs.sol";
 import {Entry, Input, Reading, Submission} from "../libraries/Submission.sol";
 
 /// @notice What a submission came to, for the golden vectors.
@@ -105,12 +105,17 @@ contract Harness {
         _copy(r, out);
     }
 
-    /// @dev Reverts as a settlement would if the submission trades and a cost does not clear.
-    function check(Body calldata submission, uint16[] calldata ids, int256[] calldata prices) external view {
+    /// @dev Reverts as a settlement would if the submission trades and a cost does not clear. @return costs that do
+    function check(Body calldata submission, uint16[] calldata ids, int256[] calldata prices)
+        external
+        view
+        returns (uint256 costs)
+    {
         Board.Data memory board = Board.build(_products, ids.length, ids, prices);
         Reading memory r;
         require(Submission.read(r, board, _input(submission)) == VoidReason.NONE, "void");
         Costs.check(r, msg.sender);
+        return r.costs;
     }
 
     /// @return reasons of submissions read one after the other into the same memory
