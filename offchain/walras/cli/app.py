@@ -38,6 +38,9 @@ _COMMANDS: Final[Mapping[str, _Lazy]] = {
     "audit": _Lazy("walras.cli.audit:audit_command", "Check a settled batch from chain data."),
     "clearer": _Lazy("walras.cli.clearer:clearer", "Run the operator's clearing daemon."),
     "clear": _Lazy("walras.cli.clear:clear", "Solve an auction from a file, without a chain."),
+    "simulate": _Lazy(
+        "walras.cli.simulate:simulate", "Simulate a day of trading, without a chain."
+    ),
 }
 
 

@@ -1,0 +1,192 @@
+"""The market between batches, as the contract keeps it: ledgers, standing orders, references.
+
+No chain and no sealing: a submission is judged, cleared by the engine, checked by the integer
+certificate and applied exactly as the contract would, from the moment it would have been opened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from walras.auths import Submission, cover
+from walras.batch import AccountState, BatchState, least_house_cash
+from walras.certificate import Opened, Replacement, Settlement, Standing, settle
+from walras.clearing.problem import solve_batch
+from walras.decoding import VoidReason
+from walras.errors import ConfigError
+from walras.numbers import MAX_UNITS
+from walras.settlement import apply
+from walras.simulate.agents import Cancel, Endowment, Seal
+from walras.simulate.desk import Desk, cash_x40, lots_x44
+
+__all__ = ["Cleared", "Market", "Totals", "clear_again"]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Everything there is: cash X40, and lots X44 by product, of accounts and house together."""
+
+    cash: int
+    lots: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A settled batch: who took part, what came of it, and the seconds each part took."""
+
+    state: BatchState
+    opened: tuple[Opened, ...]
+    settlement: Settlement
+    seconds: Mapping[str, float]
+
+
+class Market:
+    """Accounts and what they want, batch after batch; batch ``number`` is the one being filled."""
+
+    def __init__(self, desk: Desk, *, interval: float, engine: str = "walras") -> None:
+        self.desk = desk
+        self.number = 1
+        self.accounts: dict[bytes, AccountState] = {}
+        self._standing: dict[bytes, tuple[Submission, tuple[int, ...]]] = {}
+        self._sealed: dict[bytes, Submission] = {}
+        self._amended: dict[bytes, Submission] = {}
+        self._products = dict(desk.products)
+        self._house_cash = least_house_cash(desk.products.values())
+        self._prices: dict[int, int] = {}
+        self._interval = interval
+        self._engine = engine
+
+    def deposit(self, address: bytes, endowment: Endowment) -> None:
+        """Open an account with ``endowment``."""
+        if address in self.accounts:
+            raise ConfigError(f"two agents share the account 0x{address.hex()}; rename one")
+        lots = {k: lots_x44(count) for k, count in endowment.shares.items() if count}
+        home = min(lots, default=None)
+        cash = cash_x40(endowment.cash)
+        self.accounts[address] = AccountState(address, cash, lots, home, MAX_UNITS, b"")
+
+    def enter(self, address: bytes, action: Seal | Cancel | None) -> None:
+        """What an account does while the batch is open."""
+        if isinstance(action, Cancel):
+            self._standing.pop(address, None)
+            self._amended.pop(address, None)
+            self._sealed.pop(address, None)
+        elif isinstance(action, Seal) and address in self._standing:
+            self._amended[address] = action.submission
+        elif isinstance(action, Seal):
+            self._sealed[address] = action.submission
+
+    def stands(self, address: bytes) -> bool:
+        """Whether the account has a standing submission."""
+        return address in self._standing
+
+    def totals(self) -> Totals:
+        """What accounts and house own together; no batch changes it by one ulp."""
+        cash = self._house_cash + sum(account.cash for account in self.accounts.values())
+        lots = {k: product.house for k, product in self._products.items()}
+        for account in self.accounts.values():
+            for k, held in account.lots.items():
+                lots[k] += held
+        return Totals(cash, lots)
+
+    def clear(self) -> Cleared:
+        """Clear, check and apply the batch, and open the next one."""
+        begun = time.perf_counter()
+        state = self._state()
+        opened = tuple(self._opened(state, account) for account in state.accounts)
+        judged = time.perf_counter()
+        prices = _solved(state, opened, self._engine, self._prices or None)
+        solved = time.perf_counter()
+        settlement = settle(state, opened, prices)
+        self._advance(apply(state, settlement), settlement)
+        seconds = {
+            "judge": judged - begun,
+            "solve": solved - judged,
+            "settle": time.perf_counter() - solved,
+        }
+        return Cleared(state, opened, settlement, seconds)
+
+    def _state(self) -> BatchState:
+        live = sorted({*self._standing, *self._sealed})
+        return BatchState(
+            number=self.number,
+            batch_id=self.number.to_bytes(32),
+            scheduled_lock_out=int(self.number * self._interval),
+            products=self._products,
+            accounts=tuple(
+                replace(self.accounts[address], standing=address in self._standing)
+                for address in live
+            ),
+            house_cash=self._house_cash,
+            secret=0,
+        )
+
+    def _opened(self, state: BatchState, account: AccountState) -> Opened:
+        """What opening would have found; nothing was sealed, so nothing can be malformed."""
+        address = account.address
+        if account.standing:
+            submission, done = self._standing[address]
+        else:
+            submission = self._sealed[address]
+            done = (0,) * len(submission.limited)
+        products, replacement = submission.products, None
+        amended = self._amended.get(address)
+        if amended is not None:
+            products = tuple(sorted({*products, *amended.products}))
+            fresh = Standing(b"", (0,) * len(amended.limited), account.units)
+            listed = amended.products
+            replacement = Replacement(fresh if amended.standing else None, None, listed)
+        reason = _status(submission, done, account, state.scheduled_lock_out)
+        return Opened(account, submission, reason, products, done, replacement=replacement)
+
+    def _advance(self, after: BatchState, settlement: Settlement) -> None:
+        """Keep what the settlement leaves; seals and amendments of the batch are used up."""
+        standing = {}
+        for address, stand in settlement.standing.items():
+            if address in settlement.amended:
+                submission = self._amended[address]
+            elif address in self._standing:
+                submission = self._standing[address][0]
+            else:
+                submission = self._sealed[address]
+            standing[address] = (submission, stand.done)
+        self._standing = standing
+        self._sealed, self._amended = {}, {}
+        self._products = dict(after.products)
+        self._house_cash = after.house_cash
+        self._prices.update(settlement.prices)
+        self.accounts.update({account.address: account for account in after.accounts})
+        self.number += 1
+
+
+def clear_again(
+    cleared: Cleared,
+    *,
+    opened: Sequence[Opened] | None = None,
+    engine: str = "walras",
+    warm: Mapping[int, int] | None = None,
+) -> Settlement:
+    """The settlement of the same batch by another engine, from other prices, or of other orders."""
+    wanted = cleared.opened if opened is None else opened
+    return settle(cleared.state, wanted, _solved(cleared.state, wanted, engine, warm))
+
+
+def _solved(
+    state: BatchState, opened: Sequence[Opened], engine: str, warm: Mapping[int, int] | None
+) -> dict[int, int]:
+    return solve_batch(state, opened, engine=engine, warm=warm)
+
+
+def _status(
+    submission: Submission, done: tuple[int, ...], account: AccountState, lock_out: int
+) -> VoidReason | None:
+    """Rules 7 and 10: nothing is paid for capacity here."""
+    if submission.valid_until and submission.valid_until < lock_out:
+        return VoidReason.EXPIRED
+    needed = cover(submission, done)
+    covered = needed.cash <= account.cash and all(
+        lots <= account.lots.get(product, 0) for product, lots in needed.lots.items()
+    )
+    return None if covered else VoidReason.UNCOVERED
