@@ -338,7 +338,7 @@ def test_weights__too_unlike__are_refused() -> None:
 def test_summary__says_both_sides_and_what_is_read() -> None:
     converted = one({"A": "0.5", "B": "-0.75"}, {"min_rate": -4, "max_rate": 8, "price": 10})
     summary = summarise(converted, MARKET, {3: 300_000 * X40, 1: 1_000 * X40})
-    assert summary.portfolio == "0.5 A − 0.75 B"
+    assert summary.combination == "0.5 A − 0.75 B"
     assert [(int(r.rate), int(r.asked)) for r in summary.readings] == [(-4, 10), (0, 10), (8, 10)]
     guard = CASH.cash(max(tau(converted.auth, MARKET.ticks()), 25 * 200)) * converted.units
     assert [r.read - r.asked for r in summary.readings][1:] == [0, -guard]

@@ -11,10 +11,10 @@ from eth_utils.address import to_canonical_address
 
 from walras.chain.sender import Receipt
 from walras.chain.views import MarketView
-from walras.cli.output import clock, console, emit, facts, json_option, say, table
+from walras.cli.check import explain
+from walras.cli.output import clock, emit, facts, json_option, say
 from walras.cli.prepare import (
     Prepared,
-    asset_amounts,
     deposits_for,
     prepare,
     require_open,
@@ -22,11 +22,9 @@ from walras.cli.prepare import (
 from walras.cli.session import Session, acting, final_key, with_session
 from walras.cli.status import status
 from walras.errors import ChainError, OrderError
-from walras.orders import Holdings
-from walras.orders.describe import Summary, summarise
 from walras.schedule import Phase
 from walras.sealing import batch_id, seal
-from walras.units import MarketUnits, exact_text, floor_text, plain_text
+from walras.units import exact_text, plain_text
 
 __all__ = ["order", "require_covered", "sealed", "sealed_facts", "show_sealed"]
 
@@ -50,11 +48,8 @@ def check(session: Session, file: Path, as_json: bool) -> None:
     """Say what the order in FILE means, what it locks and how the contract reads it."""
     view = session.market.view()
     account = session.market.account(session.address) if session.may_have_account else None
-    prepared = prepare(session, file, view, account)
-    references = {p.asset.id: p.state.reference for p in view.products}
-    summaries = [summarise(a, prepared.market, references) for a in prepared.order.auths]
-    data = _check_data(prepared, summaries)
-    emit(as_json, data, lambda: _show_check(prepared, summaries, view.now))
+    checked = explain(prepare(session, file, view, account), view)
+    emit(as_json, checked.data(), checked.show)
 
 
 @order.command("seal")
@@ -158,97 +153,6 @@ def show_sealed(view: MarketView, data: dict[str, Any], cash: str) -> None:
         "can, even if the batch is void or you cancelled.",
         "dim",
     )
-
-
-def _show_check(prepared: Prepared, summaries: list[Summary], now: int) -> None:
-    cash = prepared.market.cash
-    for summary in summaries:
-        say(f"Auth {summary.name}: {summary.portfolio}", "bold")
-        for sentence in summary.words:
-            say(f"  {sentence}")
-        for line in summary.chart:
-            console().print("  " + line, markup=False, no_wrap=True)
-        rows = [
-            (
-                exact_text(r.rate),
-                exact_text(r.asked),
-                exact_text(r.read, places=max(cash.decimals, 6)),
-                "as asked" if r.read == r.asked else "steeper: one tick at least",
-            )
-            for r in summary.readings
-        ]
-        title = f"How the contract reads it (prices in {cash.symbol} per unit)"
-        table(title, ("rate", "price asked", "price read", ""), rows, left=0)
-    _show_escrow(prepared)
-    if prepared.submission.valid_until:
-        say(f"Void in batches that lock out after {clock(prepared.submission.valid_until, now)}.")
-
-
-def _show_escrow(prepared: Prepared) -> None:
-    market, held = prepared.market, prepared.held
-    cash = market.cash
-    need = asset_amounts(market, prepared.need)
-    wanted = deposits_for(market, prepared.missing)
-    rows = []
-    for name in dict.fromkeys([cash.symbol, *need]):
-        short = wanted.get("cash" if name == cash.symbol else name, Fraction(0))
-        rows.append(
-            (
-                name,
-                exact_text(need.get(name, Fraction(0))),
-                "?" if held is None else _held(market, held, name),
-                "" if held is None or not short else plain_text(short),
-            )
-        )
-    table("Escrow", ("asset", "locks", "held", "deposit first (with the fee)"), rows)
-    fee = _rough(cash.cash(prepared.fee))
-    say(
-        f"Declares {prepared.units} units for {prepared.ciphertext_length} bytes; "
-        f"admission costs about {fee} {cash.symbol} now."
-    )
-    if held is not None and prepared.covered:
-        say("Covered: ready to seal.", "green")
-
-
-def _check_data(prepared: Prepared, summaries: list[Summary]) -> dict[str, Any]:
-    escrow = asset_amounts(prepared.market, prepared.need)
-    missing = deposits_for(prepared.market, prepared.missing)
-    known = prepared.held is not None
-    return {
-        "auths": [
-            {
-                "name": summary.name,
-                "portfolio": summary.portfolio,
-                "words": list(summary.words),
-                "points": [
-                    {
-                        "rate": plain_text(r.rate),
-                        "asked": plain_text(r.asked),
-                        "read": plain_text(r.read),
-                    }
-                    for r in summary.readings
-                ],
-                "legs": {leg.product: leg.weight for leg in converted.auth.legs},
-                "chain_units_per_unit": plain_text(converted.units),
-            }
-            for summary, converted in zip(summaries, prepared.order.auths, strict=True)
-        ],
-        "escrow": {name: plain_text(amount) for name, amount in escrow.items()},
-        "missing": {k: plain_text(v) for k, v in missing.items()} if known else None,
-        "covered": prepared.covered if known else None,
-        "valid_until": prepared.submission.valid_until,
-        "units": prepared.units,
-        "bytes": prepared.ciphertext_length,
-        "fee": plain_text(prepared.market.cash.cash(prepared.fee)),
-    }
-
-
-def _held(market: MarketUnits, held: Holdings, name: str) -> str:
-    if name == market.cash.symbol:
-        return floor_text(market.cash.cash(held.cash), market.cash.decimals)
-    product = market.product(name)
-    tokens = product.tokens_of_ledger(held.lots.get(product.id, 0))
-    return floor_text(tokens, product.decimals)
 
 
 def _rough(amount: Fraction) -> str:

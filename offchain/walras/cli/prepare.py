@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from walras.chain.views import AccountView, MarketView
 from walras.cli.output import clock
 from walras.cli.session import Session, holdings, market_units
 from walras.errors import ChainError, OrderError
-from walras.numbers import X24, X44
+from walras.numbers import UNIT_GAS, X24, X44
 from walras.orders import Conversion, Holdings, Setting, convert, parse_order
 from walras.schedule import Phase
 from walras.sealing import SEAL_OVERHEAD
@@ -25,6 +25,7 @@ __all__ = [
     "deposits_for",
     "market_setting",
     "prepare",
+    "prepare_text",
     "read_order",
     "require_open",
 ]
@@ -38,12 +39,16 @@ _NO_HOME: Final = (1 << 16) - 1  # no product, so nothing of an order is in the 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An order in this market; ``fee`` X40 is what admission costs now."""
+    """An order in this market; ``fee`` X40 is what admission costs now.
+
+    ``rent`` X40 is what a standing one pays for each batch at the least base fee, else 0.
+    """
 
     order: Conversion
     body: bytes
     units: int
     fee: int
+    rent: int
     need: Cover
     market: MarketUnits
     setting: Setting
@@ -61,8 +66,8 @@ class Prepared:
 
     @property
     def missing(self) -> Cover:
-        """What has to be deposited before the order is covered and admitted."""
-        with_fee = Cover(self.need.cash + self.fee, self.need.lots)
+        """What has to be deposited before the order is covered, admitted and stays one batch."""
+        with_fee = Cover(self.need.cash + self.fee + self.rent, self.need.lots)
         return (self.held or Holdings(0, {})).lacks(with_fee)
 
     @property
@@ -94,26 +99,43 @@ def prepare(
 
     ``deposits``, in ledger units by asset id, are counted as if they were in the ledger already.
     """
-    market = market_units(view)
+    text = read_order(path)
+    try:
+        return prepare_text(text, view, account, session.market.admission_fee, deposits)
+    except OrderError as error:
+        raise OrderError(f"{path}: {error}") from None
+
+
+def prepare_text(
+    text: str,
+    view: MarketView,
+    account: AccountView | None,
+    fee_of: Callable[[int], int],
+    deposits: Mapping[int, int] | None = None,
+) -> Prepared:
+    """As ``prepare``, of an order's text; ``fee_of`` is the admission fee X40 of so many units."""
+    market, setting = market_units(view), market_setting(view)
     held, home = None, None
     if account is not None:
         held = _with_deposits(holdings(account), deposits or {}, view.cash.id)
         home = account.home
     if home is None:  # the first product that comes in becomes the home
         home = next((asset for asset in deposits or {} if asset != view.cash.id), None)
-    text, setting = read_order(path), market_setting(view)
-    try:
-        order = parse_order(text)
-        found = convert(order, market, held, setting)
-        units = required_units(found.submission, home=_worst_home(home, found.submission, held))
-        fee = session.market.admission_fee(units)
-        if held is not None:  # open-ended sides have to leave the fee
-            after = Holdings(held.cash - _FEE_RESERVE * fee, held.lots)
-            found = convert(order, market, after, setting)
-        body = encode(found.submission)
-    except OrderError as error:
-        raise OrderError(f"{path}: {error}") from None
-    return Prepared(found, body, units, fee, cover(found.submission), market, setting, held)
+    order = parse_order(text)
+    found = convert(order, market, held, setting)
+    units = required_units(found.submission, home=_worst_home(home, found.submission, held))
+    fee = fee_of(units)
+    if held is not None:  # open-ended sides have to leave the fee
+        after = Holdings(held.cash - _FEE_RESERVE * fee, held.lots)
+        found = convert(order, market, after, setting)
+    body, need = encode(found.submission), cover(found.submission)
+    rent = units * _rent_per_unit(view) if order.standing else 0
+    return Prepared(found, body, units, fee, rent, need, market, setting, held)
+
+
+def _rent_per_unit(view: MarketView) -> int:
+    """RENT of SPEC §9, X40."""
+    return UNIT_GAS * view.terms.min_base_fee * view.terms.cash_per_wei // 2
 
 
 def market_setting(view: MarketView) -> Setting:

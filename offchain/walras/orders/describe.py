@@ -1,4 +1,4 @@
-"""What an order means: in words, as a table of prices asked and read, and as a chart."""
+"""What an auth means: in words, as a table of prices asked and read, and as a chart."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from walras.numbers import X44
 from walras.orders.auths import Converted
 from walras.orders.chart import Mark, draw
 from walras.orders.model import Constant, Point
+from walras.orders.progress import batches_at_full_rate
 from walras.units import MarketUnits, exact_text
 
-__all__ = ["Reading", "Summary", "portfolio_text", "summarise"]
+__all__ = ["Reading", "Summary", "chart", "portfolio_text", "read_points", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One auth explained; rates in the trader's portfolio units, prices in cash tokens."""
+    """One auth or cost explained, prices in cash tokens.
+
+    ``combination`` is its portfolio, or its group; rates are in units of that ``per`` what the
+    trader wrote.
+    """
 
     name: str
-    portfolio: str
+    combination: str
+    per: str
     words: tuple[str, ...]
     readings: tuple[Reading, ...]
     chart: tuple[str, ...]
@@ -41,18 +47,33 @@ def summarise(
 ) -> Summary:
     """Explain one auth; ``references`` (X40 per lot by product) add what it does at today's."""
     curve = _curve(converted, market)
-    readings = tuple(_reading(p, curve) for p in _asked(converted, curve))
-    marks = [Mark(r.rate, r.asked, r.asked == r.read) for r in readings]
-    words = _sides(curve, converted.human.weights, market.cash.symbol)
+    readings = read_points(_asked(converted, curve), curve)
+    words = _sides(curve, converted, market.cash.symbol)
+    words += _limits(converted)
     if references is not None:
         words.append(_at_reference(converted, market, references))
     return Summary(
         converted.human.name,
         portfolio_text(converted.human.weights),
+        converted.per.name,
         tuple(words),
         readings,
-        tuple(draw(curve, marks)),
+        chart(curve, readings),
     )
+
+
+def read_points(
+    asked: Sequence[Point], curve: Sequence[tuple[Fraction, Fraction]]
+) -> tuple[Reading, ...]:
+    """What the contract's ``curve`` (rates rising) makes of the points asked for."""
+    return tuple(_reading(point, curve) for point in asked)
+
+
+def chart(
+    curve: Sequence[tuple[Fraction, Fraction]], readings: Sequence[Reading]
+) -> tuple[str, ...]:
+    """The curve drawn, with the points asked for on it or off it."""
+    return tuple(draw(curve, [Mark(r.rate, r.asked, r.asked == r.read) for r in readings]))
 
 
 def portfolio_text(weights: Sequence[tuple[str, Fraction]]) -> str:
@@ -67,18 +88,19 @@ def portfolio_text(weights: Sequence[tuple[str, Fraction]]) -> str:
 
 def _curve(converted: Converted, market: MarketUnits) -> list[tuple[Fraction, Fraction]]:
     """The contract's curve in the trader's units, rates rising."""
-    points = breakpoints(converted.auth, market.ticks())
-    human = [(converted.rate(x), converted.price(m, market.cash)) for x, m in points]
+    points = breakpoints(converted.auth, market.ticks(), converted.guard)
+    per = converted.per.batches
+    human = [(converted.rate(x) * per, converted.price(m, market.cash)) for x, m in points]
     return human[::-1] if converted.flipped else human
 
 
 def _asked(converted: Converted, curve: Sequence[tuple[Fraction, Fraction]]) -> tuple[Point, ...]:
     """The trader's own points; of a constant price its ends and rate 0."""
     wanted = converted.human.demand
-    if not isinstance(wanted, Constant):
-        return wanted
-    rates = sorted({curve[0][0], Fraction(0), curve[-1][0]})
-    return tuple(Point(rate, wanted.price) for rate in rates)
+    if isinstance(wanted, Constant):
+        rates = sorted({curve[0][0], Fraction(0), curve[-1][0]})
+        return tuple(Point(rate, wanted.price) for rate in rates)
+    return tuple(Point(p.rate * converted.per.batches, p.price) for p in wanted)
 
 
 def _reading(point: Point, curve: Sequence[tuple[Fraction, Fraction]]) -> Reading:
@@ -98,10 +120,12 @@ def _reading(point: Point, curve: Sequence[tuple[Fraction, Fraction]]) -> Readin
 
 
 def _sides(
-    curve: Sequence[tuple[Fraction, Fraction]], weights: Sequence[tuple[str, Fraction]], cash: str
+    curve: Sequence[tuple[Fraction, Fraction]], converted: Converted, cash: str
 ) -> list[str]:
     """One sentence per side, from the curve as the contract reads it."""
     words = []
+    per = converted.per
+    each = "" if per.name == "batch" else " in a batch"
     for verb, rate, word, points in (
         ("Sells", -curve[0][0], "more", [p for x, p in reversed(curve) if x <= 0]),
         ("Buys", curve[-1][0], "less", [p for x, p in curve if x >= 0]),
@@ -109,12 +133,34 @@ def _sides(
         if not rate:
             continue
         first, last = (exact_text(p, places=6) for p in (_limit(curve, verb), points[-1]))
-        sign = 1 if verb == "Buys" else -1
-        tokens = portfolio_text([(name, weight * rate * sign) for name, weight in weights])
-        words.append(
-            f"{verb} up to {exact_text(rate)} per batch ({tokens}): nothing until the price is "
-            f"{first} {cash} or {word}, everything at {last} {cash} or {word}."
+        sign = (1 if verb == "Buys" else -1) / per.batches
+        tokens = portfolio_text(
+            [(name, weight * rate * sign) for name, weight in converted.human.weights]
         )
+        words.append(
+            f"{verb} up to {exact_text(rate)} {per.words} ({tokens}{each}): nothing until the "
+            f"price is {first} {cash} or {word}, everything at {last} {cash} or {word}."
+        )
+    return words
+
+
+def _limits(converted: Converted) -> list[str]:
+    """What it trades in all, and how long that takes at the least."""
+    to_sell, to_buy = batches_at_full_rate(converted.auth)
+    limits = converted.auth.limits
+    words = []
+    for verb, batches, chain in (
+        ("Sells", to_sell, limits.low if limits else 0),
+        ("Buys", to_buy, limits.high if limits else 0),
+    ):
+        if batches is not None:
+            trades = ("Sells" if verb == "Buys" else "Buys") if converted.flipped else verb
+            most = exact_text(abs(converted.rate(chain)))
+            plural = "es" if batches != 1 else ""
+            words.append(
+                f"{trades} {most} in all, net of the other side, and never more; "
+                f"at the full rate that takes {batches:,} batch{plural}."
+            )
     return words
 
 
@@ -124,13 +170,16 @@ def _limit(curve: Sequence[tuple[Fraction, Fraction]], verb: str) -> Fraction:
 
 
 def _at_reference(converted: Converted, market: MarketUnits, references: Mapping[int, int]) -> str:
-    auth, cash = converted.auth, market.cash
+    auth, cash, per = converted.auth, market.cash, converted.per
     pi = portfolio_price(auth, {leg.product: references[leg.product] * X44 for leg in auth.legs})
-    rate = converted.rate(Fraction(demand(auth, market.ticks(), pi).rate, X44))
+    wanted = demand(auth, market.ticks(), pi, guard=converted.guard).rate
+    rate = converted.rate(Fraction(wanted, X44)) * per.batches
     price = exact_text(converted.price(Fraction(pi, X44), cash), places=6)
+    unit = "" if per.name == "batch" else f" {per.words}"
     does = (
         "not trade"
         if not rate
-        else ("buy " if rate > 0 else "sell ") + exact_text(abs(rate), places=6)
+        else ("buy " if rate > 0 else "sell ") + exact_text(abs(rate), places=6) + unit
     )
-    return f"At today's reference price of {price} {cash.symbol} it would {does}."
+    alone = ", its costs aside," if converted.guard else ""
+    return f"At today's reference price of {price} {cash.symbol} it would{alone} {does}."
