@@ -173,6 +173,8 @@ def _show_summary(kind: str, summary: Summary, cash: str, places: int) -> None:
     say(f"{kind} {summary.name}: {summary.combination}", "bold")
     for sentence in summary.words:
         say(f"  {sentence}")
+    if not summary.chart:
+        return
     for line in summary.chart:
         console().print("  " + line, markup=False, no_wrap=True)
     rows = [
@@ -191,23 +193,24 @@ def _show_summary(kind: str, summary: Summary, cash: str, places: int) -> None:
 
 def _show_escrow(prepared: Prepared, lifetime: Cover) -> None:
     market, held = prepared.market, prepared.held
-    cash = market.cash
+    cash, standing = market.cash, prepared.submission.standing
     need, in_all = asset_amounts(market, prepared.need), asset_amounts(market, lifetime)
     wanted = deposits_for(market, prepared.missing)
+    places = max(cash.decimals, 6)
     rows = []
     for name in dict.fromkeys([cash.symbol, *need, *in_all]):
         short = wanted.get("cash" if name == cash.symbol else name, Fraction(0))
+        amounts = [need, in_all] if standing else [need]
         rows.append(
             (
                 name,
-                exact_text(need.get(name, Fraction(0))),
-                exact_text(in_all.get(name, Fraction(0))),
+                *(exact_text(amount.get(name, Fraction(0)), places=places) for amount in amounts),
                 "?" if held is None else _held(market, held, name),
                 "" if held is None or not short else plain_text(short),
             )
         )
-    columns = ("asset", "locks in a batch", "takes in all", "held", "deposit first (with the fee)")
-    table("Escrow", columns, rows)
+    locks = ("locks in a batch", "takes in all") if standing else ("locks",)
+    table("Escrow", ("asset", *locks, "held", "deposit first (with the fee)"), rows)
 
 
 def _held(market: MarketUnits, held: Holdings, name: str) -> str:

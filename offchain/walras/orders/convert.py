@@ -100,18 +100,20 @@ def _costs(
         return ()
     if setting is None:
         raise OrderError("costs need the market's clock and caps; leave them out")
+    built = {j: converted.auth for j, converted in auths.items()}
     grouped = sorted({term.auth for plan in plans for term in plan.terms})
     place = {j: i for i, j in enumerate(grouped)}
+    ends = [plan.ends(built) for plan in plans]
     found = penalties(
-        [(auths[j].auth, auths[j].guard) for j in grouped],
+        [(built[j], auths[j].guard) for j in grouped],
         [_moved(plan.build(), place) for plan in plans],
-        [plan.hard for plan in plans],
+        [any(end) for end in ends],
         market.ticks(),
         setting,
     )
     return tuple(
-        ConvertedCost(plan.human, plan.build(penalty), plan.units, plan.per, penalty)
-        for plan, penalty in zip(plans, found, strict=True)
+        ConvertedCost(p.human, p.build(penalty, end), p.units, p.per, penalty, end)
+        for p, penalty, end in zip(plans, found, ends, strict=True)
     )
 
 

@@ -8,12 +8,12 @@ the curve is whole. An end of the curve is hard: see ``penalty``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 
-from walras.auths import Cost, Step, Term
+from walras.auths import Auth, Cost, Step, Term
 from walras.errors import OrderError, UnrepresentableNumber
 from walras.numbers import MAX_CURVE_PRICE, MAX_RATE, MAX_STEPS, MAX_WEIGHT
 from walras.orders.auths import Plan
@@ -32,7 +32,8 @@ class ConvertedCost:
     """One cost on chain, and how to read it back.
 
     ``human`` with rates per batch, written ``per``; ``units`` chain units of the combination per
-    unit of the trader's. ``penalty`` X40 is the price beyond a hard end, 0 if it has none.
+    unit of the trader's. ``penalty`` X40 is the price beyond an end that matters, of which there
+    are (below, above) as ``ends`` says.
     """
 
     human: HumanCost
@@ -40,6 +41,7 @@ class ConvertedCost:
     units: Fraction
     per: RateUnit
     penalty: int
+    ends: tuple[bool, bool]
 
     def rate(self, chain: Fraction | int) -> Fraction:
         """The trader's combination per batch of the chain's."""
@@ -61,19 +63,29 @@ class CostPlan:
     sides: tuple[Side, Side]
     cash: CashUnits
 
-    @property
-    def hard(self) -> bool:
-        """Whether the curve ends anywhere."""
-        return not all(side.unlimited for side in self.sides)
-
-    def build(self, penalty: int = 0) -> Cost:
-        """The cost, its ends falling to −``penalty`` (X40); 0 leaves them soft."""
-        bids, asks = (self._points(side) for side in self.sides)
-        gross = Cost(self.terms, 0).gross
-        buy, sell = (
-            self._steps(points, side, gross, penalty)
-            for points, side in ((bids, self.sides[0]), (asks, self.sides[1]))
+    def ends(self, auths: Mapping[int, Auth]) -> tuple[bool, bool]:
+        """Whether the curve ends (below, above) of what the group can trade at full rates."""
+        low = high = 0
+        for term in self.terms:
+            sell, buy = auths[term.auth].sell_rate, auths[term.auth].buy_rate
+            size = abs(term.coefficient)
+            low += size * (sell if term.coefficient > 0 else buy)
+            high += size * (buy if term.coefficient > 0 else sell)
+        above, below = (
+            not side.unlimited and whole(side.points[-1].rate * self.units) < most
+            for side, most in zip(self.sides, (high, low), strict=True)
         )
+        return below, above
+
+    def build(self, penalty: int = 0, ends: tuple[bool, bool] = (False, False)) -> Cost:
+        """The cost, its curve falling to −``penalty`` (X40) at its ``ends`` (below, above)."""
+        bids, asks = (self._points(side) for side in self.sides)
+        if ends[1]:
+            bids = (*bids, (bids[-1][0], -penalty))
+        if ends[0]:
+            asks = (*asks, (asks[-1][0], -penalty))
+        gross = Cost(self.terms, 0).gross
+        buy, sell = steps_below(bids, gross, 1), steps_below(asks, gross, 1)
         if not buy and not sell:
             buy = (Step(0, 0),)  # a curve has a step; this one changes the price by one in X40
         bid, ask = bids[0][1], -asks[0][1]
@@ -87,14 +99,6 @@ class CostPlan:
             (whole(p.rate * self.units), whole(self.cash.x40(p.price) / self.units))
             for p in side.points
         )
-
-    @staticmethod
-    def _steps(
-        points: tuple[tuple[int, int], ...], side: Side, gross: int, penalty: int
-    ) -> tuple[Step, ...]:
-        if penalty and not side.unlimited:
-            points = (*points, (points[-1][0], -penalty))
-        return steps_below(points, gross, 1)
 
     def _check(self, cost: Cost) -> None:
         where = f"cost {self.human.name}"

@@ -31,7 +31,7 @@ class Summary:
     """One auth or cost explained, prices in cash tokens.
 
     ``combination`` is its portfolio, or its group; rates are in units of that ``per`` what the
-    trader wrote.
+    trader wrote. A mere limit has no ``chart``.
     """
 
     name: str

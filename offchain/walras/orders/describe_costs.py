@@ -7,11 +7,11 @@ from fractions import Fraction
 
 from walras.curve import cost_breakpoints
 from walras.orders.costs import ConvertedCost
-from walras.orders.describe import Summary, chart, portfolio_text, read_points
+from walras.orders.describe import Summary, chart, read_points
 from walras.orders.model import Constant, HumanAuth, Point
 from walras.units import CashUnits, exact_text
 
-__all__ = ["summarise_cost"]
+__all__ = ["group_text", "summarise_cost"]
 
 Curve = list[tuple[Fraction, Fraction]]
 
@@ -21,13 +21,14 @@ def summarise_cost(
 ) -> Summary:
     """Explain one cost of an order with these ``auths``."""
     human, per = converted.human, converted.per
-    group = portfolio_text([(auths[j].name, c) for j, c in human.group])
+    group = group_text([(auths[j].name, c) for j, c in human.group])
     whole = [
         (converted.rate(x) * per.batches, converted.price(m, cash))
         for x, m in cost_breakpoints(converted.cost)
     ]
     curve = _wanted_part(whole, converted)
     readings = read_points(_asked(converted, curve), curve)
+    drawn = chart(curve, readings) if any(r.asked for r in readings) else ()
     words = _ends(converted, group)
     words += _worth(converted, curve, cash)
     if converted.penalty:
@@ -36,22 +37,23 @@ def summarise_cost(
             f"{_rough(converted.price(converted.penalty, cash))} {cash.symbol} a unit, more than "
             "any price this market's caps allow: it is never traded."
         )
-    return Summary(human.name, group, per.name, tuple(words), readings, chart(curve, readings))
+    return Summary(human.name, group, per.name, tuple(words), readings, drawn)
+
+
+def group_text(terms: Sequence[tuple[str, Fraction]]) -> str:
+    """Like ``apple − 2·micro``."""
+    text = ""
+    for name, coefficient in terms:
+        sign = "−" if coefficient < 0 else "+" if text else ""
+        size = "" if abs(coefficient) == 1 else f"{exact_text(abs(coefficient))}·"
+        text += f" {sign} {size}{name}" if text else f"{sign}{size}{name}"
+    return text
 
 
 def _wanted_part(whole: Curve, converted: ConvertedCost) -> Curve:
-    """The curve without the steps at its hard ends, which would dwarf it."""
-    low, high = (not end for end in _hard(converted))
-    start, stop = (0 if low else 1), (len(whole) if high else len(whole) - 1)
-    return whole[start:stop]
-
-
-def _hard(converted: ConvertedCost) -> tuple[bool, bool]:
-    """Whether the curve (ends below, ends above)."""
-    demand = converted.human.demand
-    if isinstance(demand, Constant):
-        return demand.min_rate is not None, demand.max_rate is not None
-    return True, True
+    """The curve without the steps at its ends, which would dwarf it."""
+    below, above = converted.ends
+    return whole[below : len(whole) - above]
 
 
 def _asked(converted: ConvertedCost, curve: Curve) -> tuple[Point, ...]:
