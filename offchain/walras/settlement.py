@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from walras.batch import AccountState, BatchState
@@ -50,12 +50,12 @@ def _item(entry: Entry, shadows: Sequence[int]) -> bytes:
 
 
 def decode_submissions(
-    data: bytes, amended: Collection[bytes] = ()
+    data: bytes, amends: Callable[[bytes, bytes], bool] = lambda _account, _payload: False
 ) -> tuple[list[Entry], dict[bytes, tuple[int, ...]]]:
     """Inverse of ``encode_submissions``: entries in order, shadow prices by account.
 
-    ``amended`` are the accounts with an amendment for the batch. CertificateError TruncatedData if
-    the data ends inside an item.
+    ``amends`` tells of an account and its payload whether an amendment follows. CertificateError
+    TruncatedData if the data ends inside an item.
     """
     reader = _Reader(data)
     entries, shadows = [], {}
@@ -65,7 +65,7 @@ def decode_submissions(
         payload = reader.take(length)
         done = tuple(reader.number(_DONE, signed=True) for _ in range(limits))
         shadows[account] = tuple(reader.number(_SHADOW, signed=True) for _ in range(costs))
-        amendment = reader.take(reader.number(_LENGTH)) if account in amended else None
+        amendment = reader.take(reader.number(_LENGTH)) if amends(account, payload) else None
         entries.append(Entry(account, payload, done, amendment))
     return entries, shadows
 
