@@ -16,7 +16,7 @@ from eth_utils.crypto import keccak
 from walras.chain.artifacts import load
 from walras.errors import NoContract
 
-__all__ = ["Call", "call", "creation_code", "erc20_call"]
+__all__ = ["Call", "arguments_of", "call", "creation_code", "erc20_call"]
 
 # Some tokens return nothing from what should return a bool, so those results are not read.
 _ERC20: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -66,6 +66,17 @@ def call(contract: str, address: str, name: str, *args: Any) -> Call:
     """A call of the function `name` of the compiled `contract`, deployed at `address`."""
     selector, inputs, outputs = _function(contract, name)
     return Call(address, name, selector + encode(inputs, args), outputs)
+
+
+def arguments_of(contract: str, name: str, data: bytes) -> tuple[Any, ...] | None:
+    """Arguments of the function `name` in calldata; None if it is no such call."""
+    selector, inputs, _ = _function(contract, name)
+    if data[:4] != selector:
+        return None
+    try:
+        return decode(inputs, data[4:])
+    except DecodingError:
+        return None
 
 
 def creation_code(contract: str, libraries: Mapping[str, str], *args: Any) -> bytes:

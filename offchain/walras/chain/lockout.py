@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from eth_utils.address import to_canonical_address
 
-from walras.batch import AccountState, BatchState, Product
+from walras.batch import CASH, AccountState, Amendment, BatchState, Product
+from walras.bodies import Bodies
 from walras.chain.events import Cancelled, Event, Sealed
+from walras.decoding import decode
 from walras.errors import ChainError
-from walras.sealing import batch_id, seal_hash, unseal
-from walras.submission import decode
+from walras.numbers import MAX_UNITS
+from walras.opening import Entry
+from walras.sealing import SEAL_OVERHEAD, batch_id, seal_hash, unseal
 
 if TYPE_CHECKING:
     from walras.chain.market import Market
 
-__all__ = ["LiveSeal", "as_history", "live_seals", "read_state"]
+__all__ = ["PAUSED", "STANDING", "Book", "LiveSeal", "as_history", "live_seals", "read_book"]
+
+STANDING: Final = 1  # flags of an account, SPEC §9
+PAUSED: Final = 2
+UNCOVERED: Final = 4
+AMENDED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,29 @@ class LiveSeal:
 
     units: int
     ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What lock-out fixed, and what each live account wants, ascending by account."""
+
+    state: BatchState
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """A live account: its stored words, and what it wants."""
+
+    owner: str
+    raw: Sequence[Any]
+    entry: Entry
+    standing: bool
+    amendment: Amendment | None
+
+    @property
+    def address(self) -> bytes:
+        return to_canonical_address(self.owner)
 
 
 def live_seals(history: Iterable[tuple[str, int, bytes | None]]) -> dict[str, LiveSeal]:
@@ -51,65 +82,137 @@ def as_history(events: Iterable[Event]) -> Iterator[tuple[str, int, bytes | None
             yield event.account, 0, None
 
 
-def read_state(
+def read_book(
     market: Market,
     batch: int,
     *,
     block: int,
     secret: int,
     seals: Mapping[str, LiveSeal],
-) -> tuple[BatchState, dict[bytes, bytes]]:
-    """State and ciphertexts of a batch with its live `seals`, ledgers as of `block`.
+    stood: Iterable[str],
+    bodies: Bodies,
+) -> Book:
+    """The book of a batch from its `seals` and the accounts that ever `stood`, as of `block`.
 
-    Ledgers of live accounts are the same at every block from lock-out to settlement. Raises
-    ChainError if the seals are not those that the contract holds.
+    Live ledgers are the same at every block from lock-out to settlement. `bodies` behind the
+    standing hashes have to be known. Raises ChainError if the seals are not those that the
+    contract holds, or a body is not known.
     """
     number = batch_id(market.client.chain_id, to_canonical_address(market.address), batch)
-    count, treasury = market.read_all([("productCount", batch), ("treasury",)], block)
+    names = ("productCount", batch), ("treasury",), ("batch",), ("unitRent",)
+    count, treasury, word, unit_rent = market.read_all(names, block)
     words = market.read_all([("product", k) for k in range(count)], block)
     products = {k: Product(k, *word) for k, word in enumerate(words)}
-    owners = sorted(seals, key=to_canonical_address)
-    stored = market.read_all([("account", owner) for owner in owners], block)
-    for owner, raw in zip(owners, stored, strict=True):
-        if raw[3] != batch or raw[6] != seal_hash(number, seals[owner].ciphertext):
-            raise ChainError(
-                f"the seal of {owner} in batch {batch} is not the one the contract holds; "
-                "the node's logs are incomplete or its chain was reorganised, try again"
-            )
     ticks = {k: product.tick for k, product in products.items()}
-    touched = {o: _products(o, seals[o], secret, number, ticks) for o in owners}
-    pairs = [(owner, k) for owner in owners for k in touched[owner]]
+    live = _live(market, batch, block, number, seals, stood, bodies)
+    touched = {one.owner: _products(one, secret, number, ticks) for one in live}
+    pairs = [(one.owner, k) for one in live for k in (CASH, *touched[one.owner])]
     balances = market.read_all([("balanceOf", owner, k) for owner, k in pairs], block)
-    lots = dict(zip(pairs, balances, strict=True))
-    accounts = tuple(
-        AccountState(
-            address=to_canonical_address(owner),
-            cash=raw[0],
-            lots={k: lots[owner, k] for k in touched[owner]},
-            home=raw[2] - 1 if raw[2] else None,
-            units=raw[4],
-            seal_hash=raw[6],
-        )
-        for owner, raw in zip(owners, stored, strict=True)
-    )
+    held = dict(zip(pairs, balances, strict=True))
     state = BatchState(
         number=batch,
         batch_id=number,
         scheduled_lock_out=market.schedule.boundaries(batch).lock_out,
         products=products,
-        accounts=accounts,
+        accounts=tuple(_state(one, touched[one.owner], held) for one in live),
         house_cash=treasury[0],
         secret=secret,
+        rent=unit_rent * word[3] if word[0] == batch else 0,
     )
-    return state, {to_canonical_address(owner): seals[owner].ciphertext for owner in owners}
+    return Book(state, tuple(one.entry for one in live))
+
+
+def _live(
+    market: Market,
+    batch: int,
+    block: int,
+    number: bytes,
+    seals: Mapping[str, LiveSeal],
+    stood: Iterable[str],
+    bodies: Bodies,
+) -> list[_Live]:
+    owners = sorted({*seals, *stood}, key=to_canonical_address)
+    stored = market.read_all([("account", owner) for owner in owners], block)
+    marked = [o for o, raw in zip(owners, stored, strict=True) if raw[5] & AMENDED]
+    sealed = market.read_all([("amendment", owner) for owner in marked], block)
+    amendments = {
+        owner: Amendment(raw[0], raw[2])
+        for owner, raw in zip(marked, sealed, strict=True)
+        if raw[1] == batch
+    }
+    live = []
+    for owner, raw in zip(owners, stored, strict=True):
+        seal = seals.get(owner)
+        if raw[5] & STANDING:
+            if not raw[5] & PAUSED:
+                live.append(_standing(owner, raw, bodies, amendments.get(owner), seal, number))
+        elif seal is not None:
+            if raw[3] != batch or raw[6] != seal_hash(number, seal.ciphertext):
+                raise ChainError(_foreign(owner, batch))
+            entry = Entry(to_canonical_address(owner), seal.ciphertext)
+            live.append(_Live(owner, raw, entry, False, None))
+    return live
+
+
+def _standing(
+    owner: str,
+    raw: Sequence[Any],
+    bodies: Bodies,
+    amendment: Amendment | None,
+    seal: LiveSeal | None,
+    number: bytes,
+) -> _Live:
+    body = bodies.find(raw[6])
+    if body is None:
+        raise ChainError(
+            f"nothing known stands behind the submission of {owner}; let the node show the "
+            "settlements before, or try again"
+        )
+    ciphertext = None
+    if amendment is not None:
+        if seal is None or seal_hash(number, seal.ciphertext) != amendment.seal_hash:
+            raise ChainError(_foreign(owner, 0))
+        ciphertext = seal.ciphertext
+    entry = Entry(to_canonical_address(owner), body.body, body.done, ciphertext)
+    return _Live(owner, raw, entry, True, amendment)
+
+
+def _foreign(owner: str, batch: int) -> str:
+    where = f" in batch {batch}" if batch else ""
+    return (
+        f"the seal of {owner}{where} is not the one the contract holds; "
+        "the node's logs are incomplete or its chain was reorganised, try again"
+    )
+
+
+def _state(
+    one: _Live, touched: Sequence[int], held: Mapping[tuple[str, int], int]
+) -> AccountState:
+    home, units, flags, second = one.raw[2], one.raw[4], one.raw[5], one.raw[6]
+    return AccountState(
+        address=one.address,
+        cash=held[one.owner, CASH],
+        lots={k: held[one.owner, k] for k in touched},
+        home=home - 1 if home else None,
+        units=units,
+        seal_hash=second,
+        standing=one.standing,
+        uncovered=bool(flags & UNCOVERED),
+        amendment=one.amendment,
+    )
 
 
 def _products(
-    owner: str, seal: LiveSeal, secret: int, number: bytes, ticks: Mapping[int, int]
+    one: _Live, secret: int, number: bytes, ticks: Mapping[int, int]
 ) -> tuple[int, ...]:
     """Products whose ledgers decide whether the submission is covered."""
-    body = unseal(secret, seal.ciphertext, to_canonical_address(owner), number)
+    body: bytes | None = one.entry.payload
+    length, units = SEAL_OVERHEAD + len(one.entry.payload), MAX_UNITS
+    if not one.standing:
+        body = unseal(secret, one.entry.payload, one.address, number)
+        length, units = len(one.entry.payload), one.raw[4]
     if body is None:
         return ()
-    decoded = decode(body, ciphertext_length=len(seal.ciphertext), units=seal.units, ticks=ticks)
+    decoded = decode(body, ciphertext_length=length, units=units, ticks=ticks)
     return decoded.submission.products if decoded.submission is not None else ()
+

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from eth_utils.address import is_address, to_checksum_address
 
-from walras.batch import CASH, BatchState, Product
+from walras.batch import CASH, Product
+from walras.bodies import Bodies, Known, learn
 from walras.chain import events
 from walras.chain.artifacts import load
 from walras.chain.client import Client
 from walras.chain.interface import call
-from walras.chain.lockout import LiveSeal, as_history, live_seals, read_state
+from walras.chain.lockout import STANDING, Book, LiveSeal, as_history, live_seals, read_book
+from walras.chain.logs import read_events
+from walras.chain.postings import read_posting
 from walras.chain.sender import Sender
 from walras.chain.trader import Trader
 from walras.chain.views import (
@@ -157,6 +160,11 @@ class Market:
         """The publication of a batch's secret, or None."""
         return self._only(batch, events.KeyRevealed)
 
+    def verified_events(self, batch: int) -> tuple[events.Verified, ...]:
+        """Chunks of a batch that were verified, in chain order, of all settlers."""
+        found = self._within(batch, events.Verified)
+        return tuple(event for event in found if isinstance(event, events.Verified))
+
     def void_closed_event(self, batch: int) -> events.VoidClosed | None:
         """How the bond paid for a void batch, or None."""
         return self._latest(events.VoidClosed, batch)
@@ -166,7 +174,7 @@ class Market:
     ) -> tuple[events.Event, ...]:
         """Events of `kinds` in blocks first … last (default: the head)."""
         end = self.client.block("latest").number if last is None else last
-        return events.read_events(self.client, self.address, kinds, first=first, last=end)
+        return read_events(self.client, self.address, kinds, first=first, last=end)
 
     def lock_out_block(self, batch: int) -> int:
         """Number of the last block before the batch's lock-out; ChainError before that is past."""
@@ -178,39 +186,79 @@ class Market:
             )
         return self.client.first_block_from(lock_out, head) - 1
 
-    def state_at_lock_out(
-        self, batch: int, block: int | None = None, *, secret: int | None = None
-    ) -> tuple[BatchState, dict[bytes, bytes]]:
-        """What settling a batch reads, and the ciphertext of every live account.
+    def book_at_lock_out(
+        self,
+        batch: int,
+        *,
+        secret: int | None = None,
+        bodies: Bodies | None = None,
+    ) -> Book:
+        """What settling a batch reads, from chain data alone.
 
         Ledgers are read now while the batch is unfinished, at its lock-out block afterwards (that
-        needs a node with old state), or at `block`. `secret` stands in while none is published.
+        needs a node with old state). `secret` stands in while none is published.
         """
         last = self.lock_out_block(batch)
         seals = live_seals(as_history(self.sealed_events(batch, last)))
-        return self.state_of(batch, seals, block=block, secret=secret, lock_out=last)
+        stood = self.stood(last)
+        return self.book_of(batch, seals, stood, secret=secret, bodies=bodies)
 
-    def state_of(
+    def book_of(
         self,
         batch: int,
         seals: Mapping[str, LiveSeal],
+        stood: Collection[str],
         *,
-        block: int | None = None,
         secret: int | None = None,
-        lock_out: int | None = None,
-    ) -> tuple[BatchState, dict[bytes, bytes]]:
-        """The same from live seals that are known already."""
+        bodies: Bodies | None = None,
+    ) -> Book:
+        """The same from live seals and accounts that ever stood, known already.
+
+        `bodies` that are missing are learned from the settlements before.
+        """
         published, raw = self.read_all([("secret", batch), ("batch",)])
         opened_by = published or secret
         if not opened_by:
             raise ChainError(f"the key of batch {batch} is not published; nothing can be opened")
-        if block is None:
-            unfinished = raw[0] == batch and not (raw[3] or raw[4])
-            if unfinished:
-                block = self.client.block("latest").number
-            else:
-                block = self.lock_out_block(batch) if lock_out is None else lock_out
-        return read_state(self, batch, block=block, secret=opened_by, seals=seals)
+        unfinished = raw[0] == batch and not (raw[4] or raw[5])
+        block = self.client.block("latest").number if unfinished else self.lock_out_block(batch)
+        kept = Known() if bodies is None else bodies
+        self._complete(batch, block, stood, kept)
+        return read_book(
+            self, batch, block=block, secret=opened_by, seals=seals, stood=stood, bodies=kept
+        )
+
+    def stood(self, last: int | None = None) -> frozenset[str]:
+        """Accounts that ever stood, up to block `last`."""
+        return frozenset(
+            event.account
+            for event in self.history([events.Joined], last=last)
+            if isinstance(event, events.Joined)
+        )
+
+    def learn(self, batch: int, bodies: Bodies) -> None:
+        """Keep what the settlement of a batch showed of the submissions that stand after it."""
+        settled = self.settled_event(batch)
+        if settled is not None:
+            last = self.lock_out_block(batch)
+            seals = live_seals(as_history(self.sealed_events(batch, last)))
+            bodies.keep(learn(read_posting(self, settled, seals)))
+
+    def _complete(self, batch: int, block: int, stood: Collection[str], bodies: Bodies) -> None:
+        """Learn the bodies behind the hashes of `block`, from the newest settlement back."""
+        words = self.read_all([("account", owner) for owner in stood], block)
+        missing = {raw[6] for raw in words if raw[5] & STANDING and not bodies.find(raw[6])}
+        if not missing:
+            return
+        batches = {
+            event.batch
+            for event in self.history([events.Settled], last=block)
+            if isinstance(event, events.Settled) and event.batch < batch
+        }
+        for earlier in sorted(batches, reverse=True):
+            self.learn(earlier, bodies)
+            if all(bodies.find(hash_) for hash_ in missing):
+                return
 
     # ----------------------------------------------------------------------------------- reading
 
@@ -245,7 +293,7 @@ class Market:
         end = last
         if end is None:
             end = self.client.first_block_from(bounds.end, head) - 1
-        return events.read_events(
+        return read_events(
             self.client, self.address, kinds, first=first, last=end, indexed=batch
         )
 
@@ -258,7 +306,7 @@ class Market:
         last = self.client.block("latest").number
         while last >= 0:
             first = max(last - _LOOK_BACK + 1, 0)
-            found = events.read_events(
+            found = read_events(
                 self.client, self.address, [kind], first=first, last=last, indexed=batch
             )
             if found:

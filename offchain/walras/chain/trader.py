@@ -10,11 +10,11 @@ from walras.chain.client import Client
 from walras.chain.interface import call
 from walras.chain.sender import Receipt, Sender
 from walras.chain.token import Token
-from walras.settlement import encode_submissions
 
-__all__ = ["EVERYTHING", "Trader"]
+__all__ = ["EVERYTHING", "NOBODY", "Trader"]
 
 EVERYTHING: Final = 2**256 - 1  # as an amount: all whole base units
+NOBODY: Final = "0x" + "00" * 20
 
 
 class Trader:
@@ -52,9 +52,21 @@ class Trader:
         """Seal for the current batch; replaces the own live submission while that is open."""
         return self._send("seal", units, ciphertext, batch)
 
+    def open(self, batch: int, **how: Any) -> Receipt:
+        """Open the current batch: everybody who stands is live in it."""
+        return self._send("open", batch, **how)
+
     def cancel(self) -> Receipt:
         """Take the own submission back."""
         return self._send("cancel")
+
+    def pause(self) -> Receipt:
+        """Take the own standing submission out of all batches until `resume`."""
+        return self._send("pause")
+
+    def resume(self) -> Receipt:
+        """Let the own paused submission trade again."""
+        return self._send("resume")
 
     def compensate(self, account: str) -> Receipt:
         """Credit an account with what its seal in a closed void batch is owed."""
@@ -77,14 +89,29 @@ class Trader:
         return self._send("reveal", batch, secret, **how)
 
     def settle(
+        self, batch: int, prices: Mapping[int, int], submissions: bytes, **how: Any
+    ) -> Receipt:
+        """Settle at `prices` (X84 by product) with the items of every live account."""
+        return self._send("settle", *settle_arguments(batch, prices, submissions), **how)
+
+    def verify(
         self,
         batch: int,
+        sender: str | None,
+        run: tuple[Any, ...],
         prices: Mapping[int, int],
-        submissions: Sequence[tuple[bytes, bytes]],
+        submissions: bytes,
         **how: Any,
     ) -> Receipt:
-        """Settle at `prices` (X84 by product) with (account, ciphertext) of every live account."""
-        return self._send("settle", *settle_arguments(batch, prices, submissions), **how)
+        """Verify a chunk, going on from the `run` of `sender`, or beginning without one."""
+        _, *board, data = settle_arguments(batch, prices, submissions)
+        return self._send("verify", batch, sender or NOBODY, run, *board, data, **how)
+
+    def apply_chunk(
+        self, batch: int, digests: Sequence[bytes], chunk: int, effects: bytes, **how: Any
+    ) -> Receipt:
+        """Write what a chunk of a settled batch does to its accounts."""
+        return self._send("applyChunk", batch, list(digests), chunk, effects, **how)
 
     def list_product(
         self, token: str, lot: int, scale: int, tick_bps: int, depth_log2: int, lots_cap: int
@@ -114,9 +141,7 @@ class Trader:
         """Take from the bond (operator)."""
         return self._send("drawBond", amount, to or self.sender.address)
 
-    def simulate_settle(
-        self, batch: int, prices: Mapping[int, int], submissions: Sequence[tuple[bytes, bytes]]
-    ) -> None:
+    def simulate_settle(self, batch: int, prices: Mapping[int, int], submissions: bytes) -> None:
         """Reverted unless the settlement would be accepted now."""
         arguments = settle_arguments(batch, prices, submissions)
         self.sender.simulate(self.address, call("Walras", self.address, "settle", *arguments).data)
@@ -133,8 +158,8 @@ class Trader:
 
 
 def settle_arguments(
-    batch: int, prices: Mapping[int, int], submissions: Sequence[tuple[bytes, bytes]]
+    batch: int, prices: Mapping[int, int], submissions: bytes
 ) -> tuple[int, list[int], list[int], bytes]:
-    """Arguments of the contract's `settle`, everything in ascending order."""
+    """Arguments of the contract's `settle`, products in ascending order."""
     products = sorted(prices)
-    return batch, products, [prices[k] for k in products], encode_submissions(sorted(submissions))
+    return batch, products, [prices[k] for k in products], submissions

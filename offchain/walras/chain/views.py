@@ -82,17 +82,20 @@ class ProductView:
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """The batch that last took a seal; `pot` in cash X40, `units` of the market's capacity.
+    """The batch that was opened last; `pot` in cash X40, `units` of the market's capacity.
 
-    `closed`: void by a leak, or void and closed.
+    `ticks` is what the rent index grows by when it settles; `closed`: void by a leak, or void and
+    closed; `unapplied` accounts still wait for their part of a settlement in chunks.
     """
 
     number: int
     live: int
     units: int
+    ticks: int
     settled: bool
     closed: bool
     pot: int
+    unapplied: int
 
     @property
     def unfinished(self) -> bool:

@@ -1,0 +1,110 @@
+"""How a batch was settled: the calldata of its settlement, read back from the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from eth_utils.address import to_canonical_address
+
+from walras.batch import Product
+from walras.bodies import Posting
+from walras.chain.events import Settled, Verified
+from walras.chain.interface import arguments_of
+from walras.chain.lockout import LiveSeal
+from walras.errors import ChainError
+from walras.sealing import batch_id
+from walras.settlement import decode_submissions
+
+if TYPE_CHECKING:
+    from walras.chain.market import Market
+
+__all__ = ["Posted", "read_posted", "read_posting"]
+
+_NOBODY: Final = "0x" + "00" * 20
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Calldata of a settlement: submissions of each of its chunks in order; one if at once."""
+
+    transactions: tuple[bytes, ...]
+    submissions: tuple[bytes, ...]
+
+
+def read_posted(market: Market, settled: Settled) -> Posted:
+    """The calldata of the settlement that emitted `settled`.
+
+    Raises ChainError if the node does not show it, or a contract in between sent it.
+    """
+    transactions = list(_transactions(market, settled))
+    return Posted(
+        tuple(transactions), tuple(_submissions(market, hash_) for hash_ in transactions)
+    )
+
+
+def read_posting(market: Market, settled: Settled, seals: Mapping[str, LiveSeal]) -> Posting:
+    """What a settlement showed of the bodies that stand after it, with the `seals` of its batch."""
+    batch = settled.batch
+    (secret, count) = market.read_all([("secret", batch), ("productCount", batch)])
+    products = market.read_all([("product", k) for k in range(count)], settled.block_number)
+    sealed = {to_canonical_address(o): (seal.units, seal.ciphertext) for o, seal in seals.items()}
+
+    def amends(account: bytes, payload: bytes) -> bool:
+        return account in sealed and sealed[account][1] != payload
+
+    entries, shadows = [], {}
+    for data in read_posted(market, settled).submissions:
+        some, values = decode_submissions(data, amends)
+        entries += some
+        shadows |= values
+    return Posting(
+        batch_id=batch_id(market.client.chain_id, to_canonical_address(market.address), batch),
+        secret=secret,
+        entries=tuple(entries),
+        prices=dict(zip(settled.products, settled.prices, strict=True)),
+        shadows=shadows,
+        ticks={k: Product(k, *word).tick for k, word in enumerate(products)},
+        sealed=sealed,
+    )
+
+
+def _transactions(market: Market, settled: Settled) -> Iterator[bytes]:
+    """The settlement's transaction; those of all its chunks, in order, if it has several."""
+    chunks = {event.transaction: event for event in market.verified_events(settled.batch)}
+    last = chunks.get(settled.transaction)
+    if last is None:
+        yield settled.transaction
+        return
+    run = [last]
+    earlier = [e for e in market.verified_events(settled.batch) if _before(e, last)]
+    while run[0].sender.lower() != _NOBODY:
+        found = [e for e in earlier if e.settler == run[0].sender and _before(e, run[0])]
+        if not found:
+            raise ChainError(
+                f"the node does not show the whole settlement of batch {settled.batch}; "
+                "use a node with full logs"
+            )
+        run.insert(0, found[-1])
+    for event in run:
+        yield event.transaction
+
+
+def _before(one: Verified, other: Verified) -> bool:
+    return (one.block_number, one.log_index) < (other.block_number, other.log_index)
+
+
+def _submissions(market: Market, transaction: bytes) -> bytes:
+    sent: Any = market.client.rpc("eth_getTransactionByHash", "0x" + transaction.hex())
+    if sent is None:
+        raise ChainError(f"the node does not show the settlement 0x{transaction.hex()}; try again")
+    data = bytes.fromhex(sent["input"].removeprefix("0x"))
+    for name in ("settle", "verify"):
+        arguments = arguments_of("Walras", name, data)
+        if arguments is not None:
+            return bytes(arguments[-1])
+    raise ChainError(
+        f"transaction 0x{transaction.hex()} settled through another contract; "
+        "its calldata cannot be read here"
+    )
