@@ -51,7 +51,7 @@ def market_view(now: int = NOW) -> MarketView:
         current=current,
         phase=SCHEDULE.phase(current, now),
         key_hash=b"\x01" * 32,
-        batch=BatchView(current, 0, 0, False, False, 0),
+        batch=BatchView(current, 0, 0, 1, settled=False, closed=False, pot=0, unapplied=0),
         batch_phase=Phase.OPEN,
         treasury=Treasury(X40, 1_000 * X40, 0, 0, 0),
         least_house_cash=0,

@@ -14,15 +14,15 @@ from fractions import Fraction
 from math import lcm
 
 from walras.auths import Auth, Cost, Step, Term
-from walras.errors import OrderError, UnrepresentableNumber
+from walras.errors import OrderError
 from walras.numbers import MAX_CURVE_PRICE, MAX_RATE, MAX_STEPS, MAX_WEIGHT
 from walras.orders.auths import Plan
 from walras.orders.model import HumanCost, Side
-from walras.orders.scale import off_grid_rate
+from walras.orders.scale import off_grid_price, off_grid_rate
 from walras.orders.setting import RateUnit
 from walras.orders.sides import per_batch, whole_sides
 from walras.orders.steps import steps_below, whole
-from walras.units import CashUnits, floor_text, fraction_gcd, nearest_decimal, plain_text
+from walras.units import CashUnits, floor_text, fraction_gcd
 
 __all__ = ["ConvertedCost", "CostPlan", "plan_cost"]
 
@@ -133,7 +133,7 @@ def plan_cost(human: HumanCost, auths: Sequence[Plan], cash: CashUnits, per: Rat
     sides = whole_sides(human.demand)
     multiple = _multiple(sides, base, int(MAX_WEIGHT // largest), per, where)
     units = multiple / base
-    _check_prices(sides, units, cash, where)
+    _check_prices(human, sides, units, cash)
     terms = tuple(Term(j, whole(size / base) * multiple) for j, size in sizes)
     return CostPlan(human, terms, units, per, sides, cash)
 
@@ -153,11 +153,11 @@ def _multiple(
     raise off_grid_rate(rate, base / fine, per, f"{where}: rate")
 
 
-def _check_prices(sides: tuple[Side, Side], units: Fraction, cash: CashUnits, where: str) -> None:
+def _check_prices(
+    human: HumanCost, sides: tuple[Side, Side], units: Fraction, cash: CashUnits
+) -> None:
     grid = units / cash.x40(Fraction(1))
     for side, sign in zip(sides, (1, -1), strict=True):
         for point in side.points:
             if (point.price / grid).denominator != 1:
-                price = sign * point.price
-                near = nearest_decimal(price, grid)
-                raise UnrepresentableNumber(plain_text(price), near, f"{where}: price")
+                raise off_grid_price(human.demand, sign * point.price, grid, f"cost {human.name}")

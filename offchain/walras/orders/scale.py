@@ -17,7 +17,7 @@ from math import gcd, lcm
 from walras.auths import Leg
 from walras.errors import OrderError, UnrepresentableNumber, WalrasError
 from walras.numbers import MAX_WEIGHT
-from walras.orders.model import HumanAuth, Side
+from walras.orders.model import Demand, HumanAuth, Side
 from walras.orders.setting import RateUnit
 from walras.orders.sides import sides
 from walras.orders.steps import whole
@@ -32,7 +32,7 @@ from walras.units import (
     plain_text,
 )
 
-__all__ = ["Scaled", "off_grid_rate", "scale"]
+__all__ = ["Scaled", "off_grid_price", "off_grid_rate", "scale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,17 @@ def off_grid_rate(
     return UnrepresentableNumber(f"{plain_text(written)} {per.words}", near, what)
 
 
+def off_grid_price(
+    demand: Demand, price: Fraction, grid: Fraction, where: str
+) -> UnrepresentableNumber:
+    """The error about a price of the curve ``demand`` that is no multiple of ``grid``."""
+    near = nearest_decimal(price, grid)
+    if isinstance(demand, tuple) and price not in {p.price for p in demand}:
+        what = f"{where}: add a point at rate 0, the price where the curve crosses it,"
+        return UnrepresentableNumber(exact_text(price), near, what)
+    return UnrepresentableNumber(plain_text(price), near, f"{where}: price")
+
+
 def _lots(human: HumanAuth, market: MarketUnits, where: str) -> list[tuple[ProductUnits, Fraction]]:
     """Lots per portfolio unit, ascending by product."""
     lots: list[tuple[ProductUnits, Fraction]] = []
@@ -128,7 +139,6 @@ def _multiple(
 
     ``bounds``: it is at most the first and divides the second, for the rates' sake.
     """
-    where = f"auth {human.name}"
     most, shared = bounds
     bids, asks = (side.points if side else () for side in (buy, sell))
     prices = [p.price for p in bids] + [-p.price for p in asks]
@@ -138,11 +148,7 @@ def _multiple(
     possible = gcd(shared, needed)
     grid = base / cash.x40(Fraction(possible if possible <= most else 1))
     price = next(p for p in prices if (p / grid).denominator != 1)
-    near = nearest_decimal(price, grid)
-    if isinstance(human.demand, tuple) and price not in {p.price for p in human.demand}:
-        what = f"{where}: add a point at rate 0, the price where the curve crosses it,"
-        raise UnrepresentableNumber(exact_text(price), near, what)
-    raise UnrepresentableNumber(plain_text(price), near, f"{where}: price")
+    raise off_grid_price(human.demand, price, grid, f"auth {human.name}")
 
 
 def _too_fine(human: HumanAuth, market: MarketUnits, where: str) -> WalrasError:
