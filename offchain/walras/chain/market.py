@@ -107,7 +107,7 @@ class Market:
         """One account's ledger, submission and wallet as the next block meets them."""
         owner = to_checksum_address(address)
         account, live, frozen, claimable, lots, wallet, allowance = self._look("account", owner)
-        cash, _, home, batch, units, _, seal_hash = account
+        cash, _, home, batch, units, flags, seal_hash = account
         ids = [CASH, *range(len(lots))]
         return AccountView(
             address=owner,
@@ -122,6 +122,7 @@ class Market:
             claimable=claimable,
             wallet=dict(zip(ids, wallet, strict=True)),
             allowance=dict(zip(ids, allowance, strict=True)),
+            flags=flags,
         )
 
     def admission_fee(self, units: int) -> int:

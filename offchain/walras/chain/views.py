@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from walras.batch import CASH, Product
+from walras.chain.lockout import PAUSED, STANDING
 from walras.schedule import Phase, Schedule
 
 __all__ = [
@@ -166,8 +167,9 @@ class MarketView:
 class AccountView:
     """An account's ledger: `cash` and `claimable` cash X40, `lots` X44 by product where not zero.
 
-    `batch` is the batch of its last seal (0: none), in which it is live while `live` says so.
-    `wallet` and `allowance` are base units outside the market, by asset id.
+    `batch` is the batch of its last seal (0: none), in which it is live while `live` says so; of a
+    standing account its rent mark. `flags` are those of SPEC §9. `wallet` and `allowance` are base
+    units outside the market, by asset id.
     """
 
     address: str
@@ -182,6 +184,17 @@ class AccountView:
     claimable: int
     wallet: Mapping[int, int]
     allowance: Mapping[int, int]
+    flags: int = 0
+
+    @property
+    def standing(self) -> bool:
+        """Whether its submission stands until it ends."""
+        return bool(self.flags & STANDING)
+
+    @property
+    def paused(self) -> bool:
+        """Whether its standing submission is live in no batch for now."""
+        return bool(self.flags & PAUSED)
 
     def ledger(self, asset_id: int) -> int:
         """Cash X40, or lots X44 of a product."""
