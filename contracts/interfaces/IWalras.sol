@@ -36,15 +36,15 @@ struct Parameters {
     Timetable timetable;
     /// {s} of one block; each phase must last two
     uint32 blockTime;
-    /// {unit} declared units a batch may hold, at most 8,140
-    uint16 capacity;
+    /// {unit} declared units a batch may hold, at most 2^20
+    uint32 capacity;
     /// {cash unit} total cash the market takes in, at most 2^55
     uint64 cashCap;
     /// {cash unit} bound on the value of all cover, at most 2^66: fixes the house's funding
     uint96 coverCap;
     /// {cash unit} the operator's bond
     uint64 bond;
-    /// {cash unit} paid from the bond to each live account of a void batch; at most the least fee
+    /// {cash unit} paid from the bond to each account that sealed in a void batch; at most the least fee
     uint64 compensation;
     /// {cash X40 / wei} price of gas in cash
     uint64 cashPerWei;
@@ -79,36 +79,85 @@ struct Listing {
     uint128 cap;
 }
 
-/// @notice An account: two storage words. Balances of other than the home product are in `lotsOf`.
+/// @notice An account: two storage words. Balances of other than the home product lie beside it, two products to a word.
 struct Account {
-    /// {cash X40}
+    /// {cash X40} of a standing account: before the rent it owes
     uint96 cash;
     /// {lot X44} of the home product
     uint96 home;
     /// home product id + 1, 0 while the account never held a product
     uint16 homeProduct;
-    /// batch of the live submission, 0 if none
+    /// batch of the live submission, 0 if none; of a standing account the rent index up to which it paid
     uint32 batch;
     /// {unit} declared for it
     uint8 units;
-    /// reserved
+    /// bit 0 standing, 1 paused, 2 uncovered in its last batch, 3 amended
     uint8 flags;
-    /// H(TAG_SEAL, batchId, ct)
+    /// H(TAG_SEAL, batchId, ct); of a standing account H(TAG_STAND, len, body, progress)
     bytes32 sealHash;
 }
 
-/// @notice The batch that last took a seal.
+/// @notice The batch that was opened last: one storage word.
 struct Batch {
     uint32 number;
-    /// live accounts, fixed at lock-out
+    /// live accounts, fixed at lock-out; standing ones among them
     uint32 live;
-    /// {unit} declared by them
-    uint16 units;
+    /// {unit} declared by them and by amendments
+    uint32 units;
+    /// what the rent index grows by when it settles
+    uint8 ticks;
     bool settled;
     /// void by a leak, or void and closed
     bool closed;
-    /// {cash X40} admission fees, for the settler
+    /// {cash X40} admission fees, for the settler; of a batch settled in chunks, what is left for who applies it
     uint96 pot;
+    /// accounts to which a settlement in chunks is not applied yet
+    uint32 unapplied;
+}
+
+/// @notice All standing submissions that are not paused: they are live in every batch that opens.
+struct Standing {
+    uint32 count;
+    /// {unit}
+    uint32 units;
+    /// sum of the ticks of all settled batches
+    uint32 rentIndex;
+}
+
+/// @notice What a standing account sealed to replace its submission.
+struct Amendment {
+    /// H(TAG_SEAL, batchId, ct)
+    bytes32 sealHash;
+    /// counts in this batch only, and while the account's flag is set
+    uint32 batch;
+    /// {unit}
+    uint8 units;
+}
+
+/// @notice State of a verification in chunks, after docs/SPEC.md §10. Only its hash is stored.
+struct Run {
+    /// keccak256(abi.encode(products, prices))
+    bytes32 board;
+    /// last account listed
+    address last;
+    uint32 listed;
+    uint32 voids;
+    /// {cash X40} received by accounts
+    int256 cash;
+    /// for [C-3] and [C-4]
+    uint256 slopes;
+    uint256 costLoss;
+    uint256 costSpan;
+    /// {cash X40} of standing accounts for this batch
+    uint256 rent;
+    /// joined less ended
+    int256 standing;
+    /// {unit} of them
+    int256 standingUnits;
+    /// two words for each product: demand i128 ‖ tolerance u64 ‖ gross u64, and volume u128 ‖ used u128
+    uint256[] totals;
+    /// keccak256 of each chunk's effects
+    bytes32[] digests;
 }
 
 /// @notice Operator's and common funds.
@@ -146,7 +195,7 @@ enum Phase {
     VOID
 }
 
-/// @notice Why a submission does not trade in its batch. The order is the order of precedence.
+/// @notice Why a submission does not trade in its batch. docs/SPEC.md §2.
 enum VoidReason {
     NONE,
     UNOPENED,
@@ -179,12 +228,24 @@ interface IWalras {
     event KeyRevealed(uint32 indexed batch, uint256 secret);
     /// @notice The secret key of a batch was shown before its lock-out: the batch is void.
     event KeyLeaked(uint32 indexed batch, address indexed reporter, uint256 secret);
-    /// @notice A sealed submission and its declared units.
+    /// @notice A batch opened with its standing accounts live. {unit}
+    event Opened(uint32 indexed batch, uint32 live, uint32 units, uint8 ticks);
+    /// @notice A sealed submission and its declared units; of a standing account an amendment.
     event Sealed(uint32 indexed batch, address indexed account, uint8 units, bytes ct);
     /// @notice The account has no live submission in `batch` any more.
     event Cancelled(uint32 indexed batch, address indexed account);
     /// @notice The account's submission does not trade in this batch.
     event Voided(uint32 indexed batch, address indexed account, VoidReason reason);
+    /// @notice The account's submission stands from the batch after this one on.
+    event Joined(uint32 indexed batch, address indexed account);
+    /// @notice The account's amendment was opened, and replaces its submission or not.
+    event Amended(uint32 indexed batch, address indexed account, bool replaced);
+    /// @notice The account's standing submission ended with this batch: complete, or void ({Voided} came before).
+    event Ended(uint32 indexed batch, address indexed account);
+    /// @notice The account's submission stands, but is live in no batch.
+    event Paused(address indexed account);
+    /// @notice The account's submission is live in every batch again, `batch` (if not 0) among them.
+    event Resumed(address indexed account, uint32 batch);
     /// @notice A batch settled.
     /// @param products ids that submissions touched, ascending
     /// @param prices {cash X84 / lot}
@@ -203,6 +264,10 @@ interface IWalras {
         uint256 loss,
         uint256 freedom
     );
+    /// @notice A chunk was verified; the run of `settler` now hashes to `run` and lists so many accounts. Continues that of `from`, if not 0.
+    event Verified(uint32 indexed batch, address indexed settler, address from, uint32 listed, bytes32 run);
+    /// @notice A chunk of a settled batch was applied to so many accounts.
+    event Applied(uint32 indexed batch, address indexed caller, uint256 chunk, uint256 accounts);
     /// @notice A void batch was closed and the bond slashed. {cash X40}
     event VoidClosed(uint32 indexed batch, address indexed caller, uint256 reward, uint256 compensation, uint256 burnt);
     /// @notice `amount` {cash X40} became claimable by `account`.
@@ -240,7 +305,7 @@ interface IWalras {
     error InsufficientBalance(uint256 requested, uint256 available);
     /// @notice Amount zero, or recipient zero or this contract.
     error BadTransfer();
-    /// @notice A live account is frozen from lock-in to the end of its batch.
+    /// @notice A live account is frozen from lock-in to the end of its batch, and until a settlement in chunks is applied to it.
     error Frozen(address account, uint32 batch);
     /// @notice The batch is in another phase than this needs.
     error WrongPhase(uint32 batch, Phase phase);
@@ -250,6 +315,16 @@ interface IWalras {
     error Committed(address account, uint32 batch);
     /// @notice The account has no live submission.
     error NotLive(address account);
+    /// @notice The account has no standing submission.
+    error NotStanding(address account);
+    /// @notice The standing submission is paused.
+    error IsPaused(address account);
+    /// @notice The standing submission is not paused.
+    error NotPaused(address account);
+    /// @notice The batch is open already.
+    error AlreadyOpen(uint32 batch);
+    /// @notice The batch before is settled, but not applied to all its accounts.
+    error Unapplied(uint32 batch, uint32 accounts);
     /// @notice No key is registered for the batch.
     error KeyMissing(uint32 batch);
     /// @notice The batch has a key already, or started.
@@ -272,7 +347,7 @@ interface IWalras {
     error HouseUnderfunded(uint16 shortHouses, uint256 houseCash, uint256 leastCash);
     /// @notice Units outside [10, 255], or too few for the ciphertext's length.
     error BadUnits(uint256 units, uint256 length);
-    /// @notice The batch is full. {unit}
+    /// @notice The batch, or what stands, would be more than capacity. {unit}
     error BatchFull(uint256 units, uint256 capacity);
     /// @notice A batch is unfinished: funds that back it stay.
     error Unfinished(uint32 batch);
@@ -296,8 +371,20 @@ interface IWalras {
     error AccountsNotAscending(address account);
     /// @notice The account has no live submission in this batch.
     error AccountNotLive(address account);
-    /// @notice These are not the bytes the account sealed.
+    /// @notice These are not the bytes the account sealed, or not its progress.
     error WrongCiphertext(address account);
+    /// @notice The item of this account has shadow prices or progress that its submission does not ask for.
+    error WrongItem(address account);
+    /// @notice This is not the state of that settler's run.
+    error WrongRun(uint32 batch, address settler);
+    /// @notice A run keeps its products and prices.
+    error WrongBoard(bytes32 board, bytes32 expected);
+    /// @notice What a chunk does to accounts may not fit one transaction. {byte}, {gas}
+    error ChunkTooLarge(uint256 size, uint256 gas);
+    /// @notice No settlement in chunks waits to be applied to this batch.
+    error NothingToApply(uint32 batch);
+    /// @notice These are not the effects of the chunk.
+    error WrongEffects(uint32 batch, uint256 chunk);
     /// @notice The settlement lists another number of accounts than are live.
     error LiveCountMismatch(uint256 listed, uint256 live);
     /// @notice [C-1] the product does not clear at these prices. {lot X44}
@@ -334,14 +421,28 @@ interface IWalras {
 
     /* ------------------------------------------------ sealing ----------------------------------------------- */
 
-    /// @notice Seals a submission for the current batch; replaces the caller's own in OPEN.
+    /// @notice Opens the current batch, in OPEN or LOCKED_IN: all standing accounts are live in it. The first seal does the same.
+    /// @dev Needs its key, the batch before finished and applied, full bond and no house short.
+    function open(uint256 batch) external;
+
+    /// @notice Seals a submission for the current batch; replaces the caller's own in OPEN. From a standing account it is an
+    /// amendment, in OPEN: it replaces body and units from the next batch on.
     /// @param units declared size: at least what the opened submission needs (docs/SPEC.md §2), else it is void
     /// @param ct R(33) ‖ ciphertext
     /// @param batch reverts NotCurrent unless it is the current one: a late seal must not fall into the next
     function seal(uint8 units, bytes calldata ct, uint256 batch) external;
 
-    /// @notice Takes the caller's submission back. OPEN only; the fee stays.
+    /// @notice Takes the caller's submission back. One for one batch in OPEN only; a standing one whenever the caller is not frozen. The fee
+    /// stays, and the rent of a batch that is open.
     function cancel() external;
+
+    /// @notice Takes the caller's standing submission out of all batches until {resume}. Not while frozen. Drops an amendment.
+    /// @dev Rent is paid up to here; that of a batch in OPEN goes to its pot, so that room in a batch is never free.
+    function pause() external;
+
+    /// @notice Lets the caller's paused submission trade again, in the current batch too if that is open and before lock-out.
+    /// @dev Reverts while the last opened batch is past lock-out and unfinished.
+    function resume() external;
 
     /* ------------------------------------------------ operator ---------------------------------------------- */
 
@@ -379,15 +480,31 @@ interface IWalras {
 
     /// @notice Settles a batch at posted prices if, and only if, they clear it.
     /// @dev Requirements: phase CLEARING (operator) or FALLBACK (anybody); `products` strictly ascending and exactly those that submissions
-    /// list; `submissions` lists every live account once, strictly ascending, as account(20) ‖ len u16 ‖ ct; every product satisfies [C-1], [C-2].
-    /// Moves no token and calls nothing. The batch's pot becomes claimable by the caller.
+    /// list; `submissions` lists every live account once, strictly ascending, as an item of docs/SPEC.md §6; every product satisfies [C-1], [C-2],
+    /// every cost [C-5]. Moves no token and calls nothing. The batch's pot and rent become claimable by the caller.
     function settle(uint32 batch, uint16[] calldata products, int256[] calldata prices, bytes calldata submissions)
         external;
+
+    /// @notice Verifies a chunk of a batch: begins a run of the caller's (`from` zero), or goes on from anybody's. The chunk that lists the last
+    /// live account settles the batch. Phases and callers as for {settle}.
+    /// @param run state after the chunk before, ignored if `from` is zero
+    function verify(
+        uint32 batch,
+        address from,
+        Run calldata run,
+        uint16[] calldata products,
+        int256[] calldata prices,
+        bytes calldata submissions
+    ) external;
+
+    /// @notice Writes what a chunk of a batch settled in chunks does to its accounts, each once. Anybody, at any time, any chunk.
+    /// @param digests of the run that settled it @param chunk index into it @param effects whose hash is there
+    function applyChunk(uint32 batch, bytes32[] calldata digests, uint256 chunk, bytes calldata effects) external;
 
     /// @notice Closes a void batch that had live accounts: slashes the bond. Anybody, for a reward.
     function closeVoid(uint32 batch) external;
 
-    /// @notice Credits `account` with the compensation for its seal in a closed void batch. Once, before its next seal.
+    /// @notice Credits `account` with the compensation for its seal in a closed void batch. Once, before its next seal. Nothing for what stood before.
     function compensate(address account) external;
 
     /* ------------------------------------------------- views ------------------------------------------------ */
@@ -400,7 +517,18 @@ interface IWalras {
     /// @notice Products that trade in `batch` (the current or the last one).
     function productCount(uint32 batch) external view returns (uint16);
     function account(address owner) external view returns (Account memory);
-    /// @notice Ledger of an account. {lot X44 or cash X40}
+    /// @notice {cash X40} rent a standing account owes, not yet taken from its word.
+    function rentOwed(address owner) external view returns (uint256);
+    /// @notice What the account sealed last as an amendment; see its flags.
+    function amendment(address owner) external view returns (Amendment memory);
+    function standing() external view returns (Standing memory);
+    /// @notice {cash X40} rent for a unit and a tick.
+    function unitRent() external view returns (uint256);
+    /// @notice keccak256(abi.encode(run)) of a settler's verification, 0 if none.
+    function runHash(uint32 batch, address settler) external view returns (bytes32);
+    /// @notice keccak256(abi.encodePacked(digests)) of the last settlement in chunks.
+    function digestsHash() external view returns (bytes32);
+    /// @notice Ledger of an account, net of rent. {lot X44 or cash X40}
     function balanceOf(address owner, uint16 asset) external view returns (uint256);
     /// @notice {cash X40}
     function claimable(address owner) external view returns (uint256);

@@ -7,10 +7,26 @@ import {Account} from "../interfaces/IWalras.sol";
 /// cash u96 | home u96 | homeProduct u16 | batch u32 | units u8 | flags u8.
 type AccountWord is uint256;
 
-using {AccountWords.cash, AccountWords.batch, AccountWords.units, AccountWords.resealed} for AccountWord global;
+using {
+    AccountWords.cash,
+    AccountWords.batch,
+    AccountWords.units,
+    AccountWords.flags,
+    AccountWords.has,
+    AccountWords.stands,
+    AccountWords.isLive,
+    AccountWords.resealed,
+    AccountWords.paid,
+    AccountWords.flagged
+} for AccountWord global;
 
 /// @dev Sealing and settling touch this word for everybody, so it is read and written whole; the compiler would go field by field.
 library AccountWords {
+    uint256 internal constant STANDING = 1;
+    uint256 internal constant PAUSED = 2;
+    uint256 internal constant UNCOVERED = 4; // in its last batch
+    uint256 internal constant AMENDED = 8;
+
     function word(Account storage stored) internal view returns (AccountWord w) {
         assembly ("memory-safe") {
             w := sload(stored.slot)
@@ -27,12 +43,31 @@ library AccountWords {
         return uint96(AccountWord.unwrap(w));
     }
 
+    /// @return batch of the live submission, or rent mark of one that stands
     function batch(AccountWord w) internal pure returns (uint256) {
         return uint32(AccountWord.unwrap(w) >> 208);
     }
 
     function units(AccountWord w) internal pure returns (uint256) {
         return uint8(AccountWord.unwrap(w) >> 240);
+    }
+
+    function flags(AccountWord w) internal pure returns (uint256) {
+        return AccountWord.unwrap(w) >> 248;
+    }
+
+    function has(AccountWord w, uint256 flag) internal pure returns (bool) {
+        return AccountWord.unwrap(w) >> 248 & flag != 0;
+    }
+
+    /// @dev Standing and not paused: live in every batch that opens, and paying rent.
+    function stands(AccountWord w) internal pure returns (bool) {
+        return AccountWord.unwrap(w) >> 248 & (STANDING | PAUSED) == STANDING;
+    }
+
+    /// @dev Whether it is live in `batch_` if that is the batch opened last.
+    function isLive(AccountWord w, uint256 batch_) internal pure returns (bool) {
+        return w.has(STANDING) ? w.stands() : batch_ != 0 && w.batch() == batch_;
     }
 
     /// @dev With another live submission and less cash. Arguments fit their fields.
@@ -43,6 +78,15 @@ library AccountWords {
     {
         uint256 kept = AccountWord.unwrap(w) & (0xff << 248 | uint256(type(uint112).max) << 96);
         return AccountWord.wrap(kept | cash_ | batch_ << 208 | units_ << 240);
+    }
+
+    /// @dev With less cash and another rent mark.
+    function paid(AccountWord w, uint256 cash_, uint256 mark) internal pure returns (AccountWord) {
+        return w.resealed(cash_, mark, w.units());
+    }
+
+    function flagged(AccountWord w, uint256 flags_) internal pure returns (AccountWord) {
+        return AccountWord.wrap(AccountWord.unwrap(w) & (type(uint256).max >> 8) | flags_ << 248);
     }
 
     /// @dev Reads into `a`, so that a settlement needs no fresh memory for each account.
@@ -57,10 +101,10 @@ library AccountWords {
         a.sealHash = stored.sealHash;
     }
 
-    /// @dev Writes all but the seal hash.
-    function save(Account storage stored, Account memory a) internal {
+    /// @dev All but the seal hash.
+    function pack(Account memory a) internal pure returns (AccountWord) {
         uint256 high =
             uint256(a.homeProduct) << 192 | uint256(a.batch) << 208 | uint256(a.units) << 240 | uint256(a.flags) << 248;
-        set(stored, AccountWord.wrap(high | uint256(a.home) << 96 | a.cash));
+        return AccountWord.wrap(high | uint256(a.home) << 96 | a.cash);
     }
 }

@@ -3,15 +3,19 @@ pragma solidity 0.8.37;
 
 import {Batch} from "../interfaces/IWalras.sol";
 
-/// @dev The word of a {Batch}: from the low end number u32 | live u32 | units u16 | settled u8 | closed u8 | pot u96.
+/// @dev The word of a {Batch}: from the low end
+/// number u32 | live u32 | units u32 | ticks u8 | settled u8 | closed u8 | pot u96 | unapplied u32.
 type BatchWord is uint256;
 
 using {
     BatchWords.number,
     BatchWords.live,
     BatchWords.units,
+    BatchWords.ticks,
+    BatchWords.settled,
     BatchWords.closed,
     BatchWords.pot,
+    BatchWords.unapplied,
     BatchWords.filled
 } for BatchWord global;
 
@@ -38,23 +42,37 @@ library BatchWords {
     }
 
     function units(BatchWord w) internal pure returns (uint256) {
-        return uint16(BatchWord.unwrap(w) >> 64);
+        return uint32(BatchWord.unwrap(w) >> 64);
+    }
+
+    function ticks(BatchWord w) internal pure returns (uint256) {
+        return uint8(BatchWord.unwrap(w) >> 96);
+    }
+
+    function settled(BatchWord w) internal pure returns (bool) {
+        return BatchWord.unwrap(w) >> 104 & 1 != 0;
     }
 
     function closed(BatchWord w) internal pure returns (bool) {
-        return BatchWord.unwrap(w) >> 88 & 1 != 0;
+        return BatchWord.unwrap(w) >> 112 & 1 != 0;
     }
 
     function pot(BatchWord w) internal pure returns (uint256) {
-        return BatchWord.unwrap(w) >> 96 & type(uint96).max;
+        return BatchWord.unwrap(w) >> 120 & type(uint96).max;
     }
 
-    /// @dev An open batch. Arguments fit their fields.
-    function filled(BatchWord, uint256 number_, uint256 live_, uint256 units_, uint256 pot_)
-        internal
-        pure
-        returns (BatchWord)
-    {
-        return BatchWord.wrap(number_ | live_ << 32 | units_ << 64 | pot_ << 96);
+    function unapplied(BatchWord w) internal pure returns (uint256) {
+        return BatchWord.unwrap(w) >> 216;
+    }
+
+    /// @dev A batch that takes seals. Arguments fit their fields.
+    function opened(uint256 number_, uint256 live_, uint256 units_, uint256 ticks_) internal pure returns (BatchWord) {
+        return BatchWord.wrap(number_ | live_ << 32 | units_ << 64 | ticks_ << 96);
+    }
+
+    /// @dev The same with other accounts in it, as long as it is not settled.
+    function filled(BatchWord w, uint256 live_, uint256 units_, uint256 pot_) internal pure returns (BatchWord) {
+        uint256 kept = BatchWord.unwrap(w) & (type(uint32).max | uint256(type(uint24).max) << 96);
+        return BatchWord.wrap(kept | live_ << 32 | units_ << 64 | pot_ << 120);
     }
 }

@@ -42,5 +42,14 @@ uint256 constant ITEM_HEAD = 24;
 uint256 constant SHADOW_BYTES = 20; // {byte} a shadow price there
 // {byte} id and price of a product in a settlement
 uint256 constant PRICE_BYTES = 64;
-uint256 constant MAX_CAPACITY = 8_140; // {unit} fits 2^24 gas with the fixed part
+uint256 constant MAX_CAPACITY = 1 << 20; // {unit}
 uint256 constant VOID_GAS = 150_000; // refunded to who closes a void batch
+
+/* Chunks, docs/SPEC.md §10: what a chunk does to its accounts fits one transaction */
+
+uint256 constant CHUNK_BYTES = 98_304; // {byte} of effects
+uint256 constant CHUNK_GAS = 14_000_000; // {gas} of applying them, by these bounds
+uint256 constant EFFECT_GAS = 7_500; // an account and its word
+uint256 constant SECOND_GAS = 5_800;
+uint256 constant PAIR_GAS = 6_000;
+uint256 constant FRESH_GAS = 17_100; // more if the pair's word was zero

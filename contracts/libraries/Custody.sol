@@ -34,6 +34,19 @@ library Custody {
         IERC20(listing.token).safeTransfer(to, amount);
     }
 
+    /// @return {base unit} to send; the maximum stands for all whole ones of `available`
+    /// @return ledger units to debit for it, up
+    function toPay(Listing storage listing, uint256 bits, uint256 amount, uint256 available)
+        internal
+        view
+        returns (uint256, uint256 ledger)
+    {
+        if (amount == type(uint256).max) amount = toBaseDown(available, listing.lot, bits);
+        ledger = toLedgerUp(amount, listing.lot, bits);
+        if (ledger > available) revert IWalras.InsufficientBalance(ledger, available);
+        return (amount, ledger);
+    }
+
     function toLedgerExact(uint256 amount, uint256 lot, uint256 bits) internal pure returns (uint256) {
         if (amount == 0 || amount > type(uint128).max) revert IWalras.BadTransfer();
         uint256 scaled = amount << bits;

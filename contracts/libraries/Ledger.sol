@@ -2,19 +2,20 @@
 pragma solidity 0.8.37;
 
 import {Account, IWalras, VoidReason} from "../interfaces/IWalras.sol";
-import {AccountWords} from "./AccountWords.sol";
-import {CASH, LOT_BITS, WORD_GAS} from "./Constants.sol";
+import {CASH, WORD_GAS} from "./Constants.sol";
+import {Effects} from "./Effects.sol";
 import {Entry, Reading} from "./Submission.sol";
 
 /// @dev Balances: one word per account holds cash and its home product; the other products lie two to a word. docs/SPEC.md §7.
 library Ledger {
-    using AccountWords for Account;
+    using Effects for Effects.Data;
 
     struct Data {
         mapping(address owner => Account) accounts;
         mapping(address owner => mapping(uint256 pair => uint256)) pairs; // {lot X44} even product low, odd product high
     }
 
+    /// @return {lot X44 or cash X40} of a standing account before the rent it owes
     function balanceOf(Data storage ledger, address owner, uint16 asset) internal view returns (uint256) {
         Account storage a = ledger.accounts[owner];
         if (asset == CASH) return a.cash;
@@ -42,15 +43,28 @@ library Ledger {
         else ledger.pairs[owner][asset >> 1] -= amount << _shift(asset);
     }
 
-    /// @dev Reads the balances a submission needs. Rules 7 and 8 of docs/SPEC.md §2.
-    function cover(Data storage ledger, address owner, Account memory a, Reading memory r)
+    /// @dev Reads the balances a submission needs. Rules 8 to 10 of docs/SPEC.md §2.
+    /// @param a with its cash net of all rent @param solvent whether it could pay that
+    function cover(Data storage ledger, address owner, Account memory a, Reading memory r, bool solvent)
         internal
         view
-        returns (VoidReason)
+        returns (VoidReason reason)
     {
         unchecked {
             r.homed = a.homeProduct == 0;
             if (r.homed) a.homeProduct = uint16(r.entries[0].line.id) + 1;
+            reason = _cover(ledger, owner, a, r);
+            if (reason != VoidReason.OVERSIZED && !solvent) reason = VoidReason.RENT;
+            if (reason != VoidReason.NONE && r.homed) a.homeProduct = 0;
+        }
+    }
+
+    function _cover(Data storage ledger, address owner, Account memory a, Reading memory r)
+        private
+        view
+        returns (VoidReason)
+    {
+        unchecked {
             bool covered = r.cover <= a.cash;
             uint256 pair = type(uint256).max;
             uint256 word;
@@ -68,16 +82,36 @@ library Ledger {
                     }
                     e.balance = (word >> _shift(id)) & type(uint128).max;
                 }
-                if (e.cover << LOT_BITS > e.balance) covered = false;
+                if (e.cover > e.balance) covered = false;
             }
             return covered ? VoidReason.NONE : VoidReason.UNCOVERED;
         }
     }
 
-    /// @dev Moves the balances of a submission that trades. Requires {cover} before.
-    function trade(Data storage ledger, address owner, Account memory a, Reading memory r) internal {
+    /// @dev Rule 8 alone, of a submission that does not trade yet.
+    function fits(Account memory a, Reading memory r) internal pure returns (bool) {
         unchecked {
-            bool moved = r.cash != 0 || r.homed;
+            uint256 home = a.homeProduct == 0 ? r.entries[0].line.id + 1 : a.homeProduct;
+            uint256 gas_ = r.gas;
+            uint256 pair = type(uint256).max;
+            for (uint256 i; i < r.count; ++i) {
+                uint256 id = r.entries[i].line.id;
+                if (id + 1 == home || id >> 1 == pair) continue;
+                pair = id >> 1;
+                gas_ += WORD_GAS;
+            }
+            return gas_ <= r.gasLimit;
+        }
+    }
+
+    /// @dev Moves the balances of a submission that trades. Requires {cover} before. Leaves the account's own word to the caller.
+    /// @return moved whether that word is another
+    function trade(Data storage ledger, address owner, Account memory a, Reading memory r, Effects.Data memory effects)
+        internal
+        returns (bool moved)
+    {
+        unchecked {
+            moved = r.cash != 0 || r.homed;
             uint256 i;
             while (i < r.count) {
                 Entry memory e = r.entries[i++];
@@ -88,23 +122,25 @@ library Ledger {
                     a.home = uint96(next);
                     continue;
                 }
-                uint256 pair = id >> 1;
+                uint256 before = e.balance;
                 uint256 word = next << _shift(id);
                 bool both = id & 1 == 0 && i < r.count && r.entries[i].line.id == id + 1 && a.homeProduct != id + 2;
                 if (!both && e.fill == 0) continue;
                 if (both) {
                     Entry memory odd = r.entries[i++];
                     if (e.fill == 0 && odd.fill == 0) continue;
+                    before |= odd.balance;
                     word |= _moved(owner, uint16(id + 1), odd.balance, odd.fill) << 128;
                 } else {
                     // the other half of the word is of no product of this submission, or of the home product, which never lies here
-                    word |= ledger.pairs[owner][pair] & (uint256(type(uint128).max) << (128 - _shift(id)));
+                    uint256 beside = ledger.pairs[owner][id >> 1] & (uint256(type(uint128).max) << (128 - _shift(id)));
+                    before |= beside;
+                    word |= beside;
                 }
-                ledger.pairs[owner][pair] = word;
+                if (effects.start == 0) ledger.pairs[owner][id >> 1] = word;
+                else effects.pair(id >> 1, word, before == 0);
             }
-            if (!moved) return;
-            a.cash = uint96(_moved(owner, CASH, a.cash, r.cash));
-            ledger.accounts[owner].save(a);
+            if (moved) a.cash = uint96(_moved(owner, CASH, a.cash, r.cash));
         }
     }
 

@@ -10,6 +10,7 @@ library Seal {
     bytes32 internal constant TAG_KEY = keccak256("walras.key.v1");
     bytes32 internal constant TAG_STREAM = keccak256("walras.stream.v1");
     bytes32 internal constant TAG_SEAL = keccak256("walras.seal.v1");
+    bytes32 internal constant TAG_STAND = keccak256("walras.stand.v1");
     uint256 internal constant MAGIC = 0x57414c31; // "WAL1"
     uint256 internal constant POINT = 33; // {byte} R
     uint256 internal constant BODY = 69; // {byte} R, salt, magic
@@ -46,17 +47,32 @@ library Seal {
         }
     }
 
-    /// @dev Copies a ciphertext behind its tags. @return pos where it starts @return h its seal hash
-    function load(uint256 buffer, bytes32 id, bytes calldata ct) internal pure returns (uint256 pos, bytes32 h) {
-        bytes32 tag = TAG_SEAL;
+    /// @dev Copies `data` behind two words. @return pos where it starts
+    function load(uint256 buffer, bytes32 tag, bytes32 id, bytes calldata data) internal pure returns (uint256 pos) {
         assembly ("memory-safe") {
             let p := add(buffer, 256)
             mstore(p, tag)
             mstore(add(p, 32), id)
             pos := add(p, 64)
-            calldatacopy(pos, ct.offset, ct.length)
-            h := keccak256(p, add(ct.length, 64))
+            calldatacopy(pos, data.offset, data.length)
         }
+    }
+
+    /// @dev Hash of what {load} left at `pos`, so far as `end`: a seal hash or a standing hash.
+    function hash(uint256 pos, uint256 end) internal pure returns (bytes32 h) {
+        assembly ("memory-safe") {
+            h := keccak256(sub(pos, 64), add(sub(end, pos), 64))
+        }
+    }
+
+    /// @dev Standing hash of the body at `pos` and the progress behind it; overwrites the two words before it.
+    function standHash(uint256 pos, uint256 length, uint256 limits) internal pure returns (bytes32) {
+        bytes32 tag = TAG_STAND;
+        assembly ("memory-safe") {
+            mstore(sub(pos, 64), tag)
+            mstore(sub(pos, 32), length)
+        }
+        return hash(pos, pos + length + 16 * limits);
     }
 
     /// @dev Decrypts in place. @return body where the body starts, 0 if the ciphertext does not open

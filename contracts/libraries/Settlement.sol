@@ -1,138 +1,176 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Account, IWalras, Product, Treasury, VoidReason} from "../interfaces/IWalras.sol";
-import {AccountWords} from "./AccountWords.sol";
-import {Board} from "./Board.sol";
+import {Batch, IWalras, Parameters, Phase, Run, Timetable} from "../interfaces/IWalras.sol";
+import {BatchWord, BatchWords} from "./BatchWords.sol";
+import {Board, Line} from "./Board.sol";
 import {Certificate} from "./Certificate.sol";
-import {CASH, ITEM_HEAD, UNIT_BYTES} from "./Constants.sol";
-import {Ledger} from "./Ledger.sol";
+import {CASH} from "./Constants.sol";
+import {Effects} from "./Effects.sol";
+import {Market} from "./Market.sol";
+import {Pass, Terms, Work} from "./Pass.sol";
+import {Phases} from "./Phases.sol";
 import {Seal} from "./Seal.sol";
-import {Reading, Submission} from "./Submission.sol";
 
-/// @dev The pass over a batch: open, decode, status, trade, certificate. Deployed by itself and linked, to keep Walras below the code size limit;
-/// everything else about a settlement (phase, caller, reward) is decided before and after it in Walras.
+/// @dev Settling a batch, at once or in chunks. Deployed by itself and linked, to keep Walras below the code size limit.
 library Settlement {
-    using Ledger for Ledger.Data;
-    using AccountWords for Account;
+    using BatchWords for Batch;
+    using Effects for Effects.Data;
+    using Market for Market.State;
 
-    /// @dev What lock-out fixed.
-    struct Terms {
-        uint32 batch;
-        bytes32 id;
-        uint256 secret;
-        uint256 lockOut; // {s}
-        uint256 productCount;
-        uint32 live;
-    }
-
-    struct Tally {
-        uint256 listed;
-        uint32 voids;
-        int256 cash; // {cash X40} received by accounts
-        uint256 slopes; // for [C-3]
-    }
-
-    function run(
-        Ledger.Data storage ledger,
-        mapping(uint256 => Product) storage products,
-        Treasury storage treasury,
-        Terms calldata terms,
+    function settle(
+        Market.State storage s,
+        Parameters calldata p,
+        uint32 batch_,
         uint16[] calldata ids,
         int256[] calldata prices,
         bytes calldata submissions
     ) external {
-        Board.Data memory board = Board.build(products, terms.productCount, ids, prices);
-        Tally memory tally = _accounts(ledger, board, terms, submissions);
-        if (tally.listed != terms.live) revert IWalras.LiveCountMismatch(tally.listed, terms.live);
+        Terms memory t = _terms(s, p, batch_);
+        Board.Data memory board = Board.build(s.products, t.productCount, ids, prices);
+        Run memory run;
+        Pass.accounts(s, board, t, run, Pass.prepare(), submissions);
+        if (run.listed != t.live) revert IWalras.LiveCountMismatch(run.listed, t.live);
+        uint256 reward = s.batch.word().pot() + run.rent;
+        _close(s, t, board, run, ids, prices);
+        s.batch.settled = true;
+        s.batch.pot = 0;
+        s.credit(msg.sender, reward);
+    }
 
-        (uint256 squares, uint256 misses, uint256 volumes, int256 short) = Certificate.close(board, products);
+    function verify(
+        Market.State storage s,
+        Parameters calldata p,
+        uint32 batch_,
+        address from,
+        Run calldata state,
+        uint16[] calldata ids,
+        int256[] calldata prices,
+        bytes calldata submissions
+    ) external {
+        Terms memory t = _terms(s, p, batch_);
+        Board.Data memory board = Board.build(s.products, t.productCount, ids, prices);
+        Run memory run = _resume(s, t, board, from, state, keccak256(abi.encode(ids, prices)));
+        Work memory w = Pass.prepare();
+        w.effects = Effects.record();
+        Pass.accounts(s, board, t, run, w, submissions);
+        run.digests = _appended(run.digests, w.effects.digest());
+        bytes32 hash;
+        if (run.listed == t.live) {
+            _close(s, t, board, run, ids, prices);
+            _share(s, t, run);
+        } else {
+            _save(board, run.totals);
+            hash = keccak256(abi.encode(run));
+            s.runs[batch_][msg.sender] = hash;
+        }
+        emit IWalras.Verified(batch_, msg.sender, from, run.listed, hash);
+    }
+
+    function _terms(Market.State storage s, Parameters calldata p, uint32 batch_)
+        private
+        view
+        returns (Terms memory t)
+    {
+        BatchWord b = s.batch.word();
+        if (b.number() != batch_ || b.live() == 0) revert IWalras.NothingToSettle(batch_);
+        Timetable memory timetable = p.timetable;
+        Phase phase_ = s.phase(timetable, batch_);
+        if (phase_ != Phase.CLEARING && phase_ != Phase.FALLBACK) revert IWalras.WrongPhase(batch_, phase_);
+        if (phase_ == Phase.CLEARING && msg.sender != p.operator) revert IWalras.NotOperator(msg.sender);
+        (t.batch, t.id, t.secret) = (batch_, Seal.batchId(batch_), s.secret[batch_]);
+        t.lockOut = Phases.start(timetable, batch_) + timetable.lockOut;
+        (t.productCount, t.live) = (s.productCount(batch_), b.live());
+        t.rentIndex = s.standing.rentIndex;
+        t.mark = t.rentIndex + b.ticks();
+        t.unitRent = Market.unitRent(p.minBaseFee, p.cashPerWei);
+    }
+
+    /// @dev Certificate, house, references, what stands; all but the pot and the accounts.
+    function _close(
+        Market.State storage s,
+        Terms memory t,
+        Board.Data memory board,
+        Run memory run,
+        uint16[] calldata ids,
+        int256[] calldata prices
+    ) private {
+        (uint256 squares, uint256 misses, uint256 volumes, int256 short) = Certificate.close(board, s.products);
         // [C-2] the accounts' ulps and the maker's cash are the house's, so that cash sums to zero exactly
-        int256 cash = int256(uint256(treasury.houseCash)) - tally.cash;
+        int256 cash = int256(uint256(s.treasury.houseCash)) - run.cash;
         if (cash < 0 || cash > int256(uint256(type(uint96).max))) revert IWalras.HouseShort(CASH, cash);
-        treasury.houseCash = uint96(uint256(cash));
-        treasury.shortHouses = uint16(uint256(int256(uint256(treasury.shortHouses)) + short));
+        s.treasury.houseCash = uint96(uint256(cash));
+        if (short != 0) s.treasury.shortHouses = uint16(uint256(int256(uint256(s.treasury.shortHouses)) + short));
+
+        s.standing.count = uint32(uint256(int256(uint256(s.standing.count)) + run.standing));
+        s.standing.units = uint32(uint256(int256(uint256(s.standing.units)) + run.standingUnits));
+        s.standing.rentIndex = uint32(t.mark);
+        s.outcome[t.batch] = keccak256(abi.encode(ids, prices));
 
         uint256[] memory bought = new uint256[](ids.length);
         for (uint256 i; i < ids.length; ++i) {
             bought[i] = board.lines[i].volume;
         }
-        uint256 loss = Certificate.lossUp(tally.slopes, squares);
-        uint256 freedom = Certificate.freedomUp(misses, volumes);
-        emit IWalras.Settled(terms.batch, msg.sender, ids, prices, bought, terms.live, tally.voids, loss, freedom);
+        uint256 loss = Certificate.lossUp(run.slopes, squares, run.costLoss);
+        uint256 freedom = Certificate.freedomUp(misses, volumes, run.costSpan);
+        emit IWalras.Settled(t.batch, msg.sender, ids, prices, bought, uint32(t.live), run.voids, loss, freedom);
     }
 
-    function _accounts(Ledger.Data storage ledger, Board.Data memory board, Terms calldata terms, bytes calldata data)
-        private
-        returns (Tally memory tally)
-    {
-        uint256 buffer = Seal.allocate(UNIT_BYTES * type(uint8).max);
-        Reading memory r;
-        Account memory a;
-        uint256 last;
-        uint256 offset;
-        while (offset != data.length) {
-            (address owner, bytes calldata ct) = _item(data, offset);
-            if (uint160(owner) <= last) revert IWalras.AccountsNotAscending(owner);
-            last = uint160(owner);
-            unchecked {
-                offset += ITEM_HEAD + ct.length;
-            }
+    /* --------------------------------------------- chunks --------------------------------------------- */
 
-            ledger.accounts[owner].load(a);
-            if (a.batch != terms.batch) revert IWalras.AccountNotLive(owner);
-            VoidReason reason = _open(r, board, terms, buffer, owner, a, ct);
-            if (reason == VoidReason.NONE && r.validUntil != 0 && r.validUntil < terms.lockOut) {
-                reason = VoidReason.EXPIRED;
-            }
-            if (reason == VoidReason.NONE) reason = ledger.cover(owner, a, r);
-            unchecked {
-                ++tally.listed;
-                if (reason != VoidReason.NONE) {
-                    ++tally.voids;
-                    emit IWalras.Voided(terms.batch, owner, reason);
-                    continue;
-                }
-                tally.cash += r.cash;
-                tally.slopes += r.loss;
-            }
-            Certificate.add(r);
-            ledger.trade(owner, a, r);
-        }
-    }
-
-    /// @dev Account and ciphertext at an offset of the submissions.
-    function _item(bytes calldata data, uint256 offset) private pure returns (address owner, bytes calldata ct) {
-        unchecked {
-            uint256 left = data.length - offset;
-            uint256 head;
-            assembly ("memory-safe") {
-                head := calldataload(add(data.offset, offset))
-            }
-            uint256 length = uint16(head >> 80);
-            if (left < ITEM_HEAD + length) revert IWalras.TruncatedData();
-            owner = address(uint160(head >> 96));
-            assembly ("memory-safe") {
-                ct.offset := add(add(data.offset, offset), ITEM_HEAD)
-                ct.length := length
-            }
-        }
-    }
-
-    function _open(
-        Reading memory r,
+    /// @dev A fresh run, or the one of `from` with its sums back on the board.
+    function _resume(
+        Market.State storage s,
+        Terms memory t,
         Board.Data memory board,
-        Terms calldata terms,
-        uint256 buffer,
-        address owner,
-        Account memory a,
-        bytes calldata ct
-    ) private pure returns (VoidReason) {
-        if (ct.length > UNIT_BYTES * type(uint8).max) revert IWalras.WrongCiphertext(owner); // longer than any seal, and than the buffer
-        (uint256 pos, bytes32 hash) = Seal.load(buffer, terms.id, ct);
-        if (hash != a.sealHash) revert IWalras.WrongCiphertext(owner);
-        uint256 body = Seal.open(buffer, pos, ct.length, terms.id, terms.secret, owner);
-        if (body == 0) return VoidReason.UNOPENED;
-        return Submission.read(r, board, body, pos + ct.length, ct.length, a.units);
+        address from,
+        Run calldata state,
+        bytes32 posted
+    ) private view returns (Run memory run) {
+        if (from == address(0)) {
+            run.board = posted;
+            run.totals = new uint256[](2 * board.lines.length);
+            return run;
+        }
+        run = state;
+        if (keccak256(abi.encode(run)) != s.runs[t.batch][from]) revert IWalras.WrongRun(t.batch, from);
+        if (run.board != posted) revert IWalras.WrongBoard(posted, run.board);
+        for (uint256 i; i < board.lines.length; ++i) {
+            Line memory line = board.lines[i];
+            (uint256 first, uint256 second) = (run.totals[2 * i], run.totals[2 * i + 1]);
+            line.demand = int256(first) >> 128;
+            line.tolerance = uint64(first >> 64);
+            line.gross = uint64(first);
+            line.volume = second >> 128;
+            line.used = second & 1 != 0;
+        }
+    }
+
+    /// @dev Balances below 2^96 in each of 2^17 accounts keep demand and volume below 2^115; tolerance and gross stay below 2^44.
+    function _save(Board.Data memory board, uint256[] memory totals) private pure {
+        for (uint256 i; i < board.lines.length; ++i) {
+            Line memory line = board.lines[i];
+            totals[2 * i] = uint256(line.demand << 128) | line.tolerance << 64 | line.gross;
+            totals[2 * i + 1] = line.volume << 128 | (line.used ? 1 : 0);
+        }
+    }
+
+    function _appended(bytes32[] memory digests, bytes32 digest) private pure returns (bytes32[] memory longer) {
+        longer = new bytes32[](digests.length + 1);
+        for (uint256 i; i < digests.length; ++i) {
+            longer[i] = digests[i];
+        }
+        longer[digests.length] = digest;
+    }
+
+    /// @dev Half of pot and rent to who verified last, the other half in equal parts to who applies.
+    function _share(Market.State storage s, Terms memory t, Run memory run) private {
+        uint256 whole = s.batch.word().pot() + run.rent;
+        uint256 rest = whole / 2 / t.live * t.live;
+        s.batch.settled = true;
+        s.batch.pot = uint96(rest);
+        s.batch.unapplied = uint32(t.live);
+        s.digests = keccak256(abi.encodePacked(run.digests));
+        s.credit(msg.sender, whole - rest);
     }
 }

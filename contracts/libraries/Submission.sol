@@ -97,13 +97,14 @@ library Submission {
         pure
         returns (VoidReason reason)
     {
-        reason = _read(r, board, input);
+        reason = decode(r, board, input);
         uint256 needed = reason == VoidReason.NONE ? r.costs : 0;
         if (input.shadowCount != needed) revert IWalras.ShadowsMismatch(input.shadowCount, needed);
     }
 
-    function _read(Reading memory r, Board.Data memory board, Input memory input)
-        private
+    /// @dev The same for who gives no shadow prices: they are zero.
+    function decode(Reading memory r, Board.Data memory board, Input memory input)
+        internal
         pure
         returns (VoidReason reason)
     {

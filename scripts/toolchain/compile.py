@@ -26,7 +26,7 @@ SOURCES = ROOT / "contracts"
 OUT = ROOT / "build" / "contracts"
 STATE = ROOT / "build" / "compiled.json"
 PACKAGED = ROOT / "offchain" / "walras" / "chain" / "artifacts"
-PRODUCT = ("Settlement", "Walras", "WalrasLens")
+PRODUCT = ("Application", "Backing", "Lifecycle", "Settlement", "Walras", "WalrasLens")
 
 IMPORT = re.compile(
     r"^\s*(?:import|}\s*from|.*\bfrom)\b[^;\"']*[\"']([^\"']+\.sol)[\"']", re.MULTILINE

@@ -16,6 +16,7 @@ from walras.auths import Auth, Leg, Step, Submission, cover
 from walras.batch import CASH, AccountState, BatchState
 from walras.certificate import Opened, Settlement, open_batch, priced_products, settle
 from walras.numbers import X40, ceil_div
+from walras.opening import Entry
 from walras.schedule import Phase
 from walras.sealing import SEAL_OVERHEAD, encode_point, public_key, seal
 from walras.settlement import encode_submissions, outcome_hash
@@ -78,7 +79,11 @@ class Book:
     def opened(self) -> tuple[BatchState, tuple[Opened, ...]]:
         """The state, and every submission opened by the twin."""
         state = self.state()
-        return state, open_batch(state, dict(self.pairs))
+        return state, open_batch(state, self.entries())
+
+    def entries(self, pairs: Pairs | None = None) -> list[Entry]:
+        """Items of a settlement, in the order given."""
+        return [Entry(*pair) for pair in (self.pairs if pairs is None else pairs)]
 
     def prices(self) -> dict[int, int]:
         """The exact root of the book, rounded to X84, by the reference's rational arithmetic."""
@@ -93,7 +98,7 @@ class Book:
         self, prices: Mapping[int, int], pairs: Pairs | None = None
     ) -> tuple[int, list[int], list[int], bytes]:
         """Of `settle`, in the order given."""
-        data = encode_submissions(self.pairs if pairs is None else pairs)
+        data = encode_submissions(self.entries(pairs))
         return self.batch, list(prices), list(prices.values()), data
 
     def settle(self, prices: Mapping[int, int], sender: str = OPERATOR) -> Receipt:

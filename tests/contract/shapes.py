@@ -69,7 +69,7 @@ MALFORMED = {
     "a byte": b"\x00",
     "cut": GOOD[:-1],
     "a byte too many": GOOD + b"\x00",
-    "standing": b"\x01" + GOOD[1:],
+    "kind 2": b"\x02" + GOOD[1:],
     "no product": GOOD[:6] + b"\x00" + GOOD[9:],
     "no auth": GOOD[:9] + b"\x00" + GOOD[10:],
     "a cost": GOOD[:10] + b"\x01" + GOOD[11:],

@@ -16,6 +16,7 @@ from eth_utils.address import to_checksum_address
 
 from tests.contract.node import Chain, Receipt
 from walras.batch import CASH, Product
+from walras.chain.artifacts import load
 from walras.chain.interface import Call, call
 from walras.errors import Reverted
 from walras.numbers import X40
@@ -69,7 +70,7 @@ class Bench:
 
     chain: Chain
     market: str
-    settlement: str
+    libraries: dict[str, str]
     tokens: dict[int, str]
     units: dict[int, int]
     schedule: Schedule = TIMETABLE
@@ -200,11 +201,15 @@ class Bench:
         return dict(zip(names, self.look("account", owner), strict=True))
 
     def batch(self) -> dict[str, Any]:
-        names = ("number", "live", "units", "settled", "closed", "pot")
+        names = ("number", "live", "units", "ticks", "settled", "closed", "pot", "unapplied")
         return dict(zip(names, self.look("batch"), strict=True))
 
+    def standing(self) -> dict[str, int]:
+        names = ("count", "units", "rent_index")
+        return dict(zip(names, self.look("standing"), strict=True))
+
     def balance(self, owner: str, asset: int) -> int:
-        """Ledger: lots X44 or cash X40."""
+        """Ledger: lots X44, or cash X40 net of rent."""
         return int(self.look("balanceOf", owner, asset))
 
     def check_books(self, owners: Iterable[str] = ()) -> None:
@@ -251,14 +256,17 @@ def new_token(chain: Chain, decimals: int = 18, name: str = "MockToken") -> str:
     return chain.deploy(name, *words, decimals, sender=OPERATOR)
 
 
-def new_market(chain: Chain, settlement: str, cash: str, **changes: Any) -> Bench:
+def new_libraries(chain: Chain) -> dict[str, str]:
+    """The rooms of a market that are deployed by themselves, by name."""
+    return {name: chain.deploy(name, sender=OPERATOR) for name in load("Walras").gaps}
+
+
+def new_market(chain: Chain, libraries: Mapping[str, str], cash: str, **changes: Any) -> Bench:
     """An empty market."""
-    market = chain.deploy(
-        "Walras", terms(cash=cash, **changes), sender=OPERATOR, Settlement=settlement
-    )
+    market = chain.deploy("Walras", terms(cash=cash, **changes), sender=OPERATOR, **libraries)
     unit = changes.get("cash_unit", CASH_UNIT)
     schedule = changes.get("timetable", TIMETABLE)
-    return Bench(chain, market, settlement, {CASH: cash}, {CASH: unit}, schedule)
+    return Bench(chain, market, dict(libraries), {CASH: cash}, {CASH: unit}, schedule)
 
 
 def list_product(
@@ -280,8 +288,7 @@ def list_product(
 
 def open_bench(chain: Chain) -> Bench:
     """The market of PRODUCTS, funded, in the last second before batch 1, whose key is known."""
-    settlement = chain.deploy("Settlement", sender=OPERATOR)
-    bench = new_market(chain, settlement, new_token(chain, 6))
+    bench = new_market(chain, new_libraries(chain), new_token(chain, 6))
     chain.warp(GENESIS - 1)
     for decimals, lot, price in PRODUCTS:
         list_product(bench, new_token(chain, decimals), lot, price)
@@ -300,10 +307,12 @@ def copy_of(bench: Bench) -> Bench:
 
 
 def storage_slot(label: str) -> str:
-    """Where the compiler put a variable of the market."""
-    layout = json.loads((BUILT / "Walras.json").read_text())["storageLayout"]["storage"]
-    (found,) = [entry for entry in layout if entry["label"] == label]
-    return hex(int(found["slot"]))
+    """Where the compiler put a member of the market's state."""
+    layout = json.loads((BUILT / "Walras.json").read_text())["storageLayout"]
+    (state,) = [entry for entry in layout["storage"] if entry["label"] == "_s"]
+    members = layout["types"][state["type"]]["members"]
+    (found,) = [entry for entry in members if entry["label"] == label]
+    return hex(int(state["slot"]) + int(found["slot"]))
 
 
 def _plain(value: Any) -> Any:

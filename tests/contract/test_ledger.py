@@ -335,7 +335,7 @@ def test_deposit_and_seal_takes_several_assets_or_nothing(bench: Bench) -> None:
     bad = [*deposits, (2, 0)]
     assert bench.refusal(ALICE, "depositAndSeal", bad, 10, bytes(80), 1) == ("BadTransfer",)
     receipt = bench.do(ALICE, "depositAndSeal", deposits, 10, bytes(80), 1)
-    assert [e.name for e in receipt.events] == ["Deposited"] * 3 + ["Sealed"]
+    assert [e.name for e in receipt.events] == ["Deposited"] * 3 + ["Opened", "Sealed"]
     assert bench.account(ALICE)["home_product"] == 4
     assert [bench.balance(ALICE, k) >> 44 for k in (2, 3)] == [2_000, 2_000]
     assert bench.balance(ALICE, CASH) == (2_000 - 1_250) * X40

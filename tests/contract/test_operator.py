@@ -93,7 +93,7 @@ def test_value_of_all_caps_stays_below_the_cover_cap(bench: Bench) -> None:
 
 def test_market_holds_1024_products(bench: Bench) -> None:
     """The counter is set to what 1,023 listings would have left."""
-    slot = storage_slot("_count")
+    slot = storage_slot("count")
     word = int(bench.chain.rpc("eth_getStorageAt", bench.market, slot, "latest"), 16)
     assert word & 0xFFFF == COUNT
     full = word - COUNT + 1_023
@@ -228,7 +228,7 @@ def drifted(bench: Bench, k: int, reference: int) -> None:
 
 def product_slot(bench: Bench, k: int) -> str:
     """Storage key of a product's word."""
-    place = int(storage_slot("_products"), 16)
+    place = int(storage_slot("products"), 16)
     return "0x" + keccak256(k.to_bytes(32) + place.to_bytes(32)).hex()
 
 

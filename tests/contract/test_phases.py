@@ -13,6 +13,7 @@ from tests.contract.support import (
     TIMETABLE,
     Bench,
     address,
+    new_libraries,
     new_token,
     terms,
 )
@@ -286,7 +287,7 @@ def test_timetables_with_just_enough_room(chain: Chain) -> None:
 
 PARAMETER_RANGES = [
     ("capacity", 9, "capacity"),
-    ("capacity", 8_251, "capacity"),
+    ("capacity", (1 << 20) + 1, "capacity"),
     ("cash_unit", 0, "cashUnit"),
     ("cash_cap", 0, "cashCap"),
     ("cash_cap", (1 << 55) + 1, "cashCap"),
@@ -333,11 +334,11 @@ def test_parameters_read_back(bench: Bench) -> None:
 def deployment(chain: Chain, **changes: object) -> tuple[object, ...] | None:
     """Why a market cannot be deployed with these parameters, None if it can."""
     with chain.undone():
-        settlement = chain.deploy("Settlement", sender=OPERATOR)
+        libraries = new_libraries(chain)
         cash = changes.pop("cash", None) or new_token(chain, 6)
         try:
             words = terms(cash=cash, **changes)
-            chain.deploy("Walras", words, sender=OPERATOR, Settlement=settlement)
+            chain.deploy("Walras", words, sender=OPERATOR, **libraries)
         except Reverted as error:
             return (error.name, *error.arguments)
         return None

@@ -221,7 +221,7 @@ def test_no_entry_from_within_a_transfer(
 ) -> None:
     """The token is the market's operator, so that nothing but the guard stands in its way."""
     token = new_token(bench.chain, 18, "WeirdToken")
-    market = new_market(bench.chain, bench.settlement, bench.tokens[CASH], operator=token)
+    market = new_market(bench.chain, bench.libraries, bench.tokens[CASH], operator=token)
     market.do(token, "list", token, 1_000, 100 << 24, 1, 0, 1 << 30)
     asset = 0
     market.tokens[asset], market.units[asset] = token, 1_000
@@ -262,7 +262,7 @@ def test_view_during_a_transfer_shows_custody_already_counted(weird: Weird) -> N
 def test_cash_that_turns_bad_still_settles_and_lets_products_out(bench: Bench) -> None:
     """The numeraire itself pauses: trading ends, lots leave."""
     cash = new_token(bench.chain, 6, "WeirdToken")
-    market = new_market(bench.chain, bench.settlement, cash)
+    market = new_market(bench.chain, bench.libraries, cash)
     list_product(market, bench.tokens[0], bench.units[0], 100)
     market.fill_house()
     book = enter(market, 1, {"a": Bid((order({0: 1}, 101, buy=[5]),)), "b": sells(0, 99, 9)})
@@ -282,7 +282,7 @@ def test_cash_that_turns_bad_still_settles_and_lets_products_out(bench: Bench) -
 def test_cash_units_of_every_size_round_the_same_way(bench: Bench, unit: int) -> None:
     """6, 8, 18 and 27 decimals of cash differ in the unit alone (review 2 §12)."""
     cash = new_token(bench.chain, 27)
-    market = new_market(bench.chain, bench.settlement, cash, cash_unit=unit)
+    market = new_market(bench.chain, bench.libraries, cash, cash_unit=unit)
     market.endow(ALICE, cash=7)
     assert market.balance(ALICE, CASH) == 7 * X40
     market.do(ALICE, "withdraw", CASH, 1, BOB)

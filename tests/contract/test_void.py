@@ -111,7 +111,7 @@ def test_compensation_is_for_all_or_for_none(book: Book, left: int, paid: bool) 
 
 def set_bond(bench: Bench, bond: int) -> None:
     """As if the rest had been slashed for another batch: the word of house cash and bond."""
-    slot = storage_slot("_treasury")
+    slot = storage_slot("treasury")
     word = int(bench.chain.rpc("eth_getStorageAt", bench.market, slot, "latest"), 16)
     assert word >> 96 & (2**96 - 1) == BOND
     left = word - (BOND - bond << 96)
