@@ -10,7 +10,7 @@ import click
 from eth_utils.address import to_canonical_address
 
 from walras.chain.sender import Receipt
-from walras.chain.views import MarketView
+from walras.chain.views import AccountView, MarketView
 from walras.cli.check import explain
 from walras.cli.output import clock, emit, facts, json_option, say
 from walras.cli.prepare import (
@@ -52,10 +52,18 @@ def check(session: Session, file: Path, as_json: bool) -> None:
     emit(as_json, checked.data(), checked.show)
 
 
+_UNITS = click.option(
+    "--units", type=click.IntRange(10, 255), help="Declare more units than needed."
+)
+_FORCE = click.option(
+    "--force", is_flag=True, help="Seal although the escrow does not cover it yet."
+)
+
+
 @order.command("seal")
 @click.argument("file", type=_FILE)
-@click.option("--units", type=click.IntRange(10, 255), help="Declare more units than needed.")
-@click.option("--force", is_flag=True, help="Seal although the escrow does not cover it yet.")
+@_UNITS
+@_FORCE
 @acting
 @json_option
 @with_session
@@ -63,7 +71,51 @@ def seal_(session: Session, file: Path, units: int | None, force: bool, as_json:
     """Seal the order in FILE for the current batch; replaces your earlier one while it is open."""
     view = session.market.view()
     account = session.market.account(session.address)
+    if account.standing:
+        raise ChainError(
+            f"the order of {account.address} stands; replace it with `walras order amend FILE`, "
+            "or cancel it first"
+        )
+    _seal(session, view, account, file, units, force, as_json)
+
+
+@order.command("amend")
+@click.argument("file", type=_FILE)
+@_UNITS
+@_FORCE
+@acting
+@json_option
+@with_session
+def amend(session: Session, file: Path, units: int | None, force: bool, as_json: bool) -> None:
+    """Replace your standing order by the one in FILE, sealed, from the next batch on."""
+    view = session.market.view()
+    account = _standing(session)
+    if account.paused:
+        raise ChainError("your standing order is paused; resume it before you amend it")
+    if view.phase is not Phase.OPEN:
+        opens = view.terms.schedule.start(view.current + 1)
+        raise ChainError(
+            f"batch {view.current} is {view.phase.name} and takes no amendment; "
+            f"batch {view.current + 1} opens at {clock(opens, view.now)}"
+        )
+    _seal(session, view, account, file, units, force, as_json)
+
+
+def _seal(
+    session: Session,
+    view: MarketView,
+    account: AccountView,
+    file: Path,
+    units: int | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     prepared = prepare(session, file, view, account)
+    if account.standing and not prepared.submission.standing:
+        raise OrderError(
+            f'{file}: an amendment is a standing order; write "standing": true, '
+            "or cancel the one that stands"
+        )
     require_open(view, prepared.submission, account)
     if not force:
         require_covered(prepared)
@@ -71,7 +123,34 @@ def seal_(session: Session, file: Path, units: int | None, force: bool, as_json:
     ciphertext = sealed(session, view, prepared)
     receipt = session.trader().seal(view.current, declared, ciphertext)
     data = sealed_facts(session.address, view, prepared, declared, receipt)
+    data["amends"] = account.standing
     emit(as_json, data, lambda: show_sealed(view, data, prepared.market.cash.symbol))
+
+
+@order.command("pause")
+@acting
+@json_option
+@with_session
+def pause(session: Session, as_json: bool) -> None:
+    """Leave your standing order out of the batches until you resume it."""
+    account = _unfrozen(_standing(session))
+    if account.paused:
+        raise ChainError("your standing order is paused already; `walras order resume` ends that")
+    receipt = session.trader().pause()
+    _done(as_json, account, "paused", receipt, "Paused: no batch, no rent, until you resume it.")
+
+
+@order.command("resume")
+@acting
+@json_option
+@with_session
+def resume(session: Session, as_json: bool) -> None:
+    """Bring a paused standing order back."""
+    account = _unfrozen(_standing(session))
+    if not account.paused:
+        raise ChainError("your standing order is not paused; there is nothing to resume")
+    receipt = session.trader().resume()
+    _done(as_json, account, "resumed", receipt, "Resumed: live in every batch that opens.")
 
 
 @order.command("cancel")
@@ -79,9 +158,14 @@ def seal_(session: Session, file: Path, units: int | None, force: bool, as_json:
 @json_option
 @with_session
 def cancel(session: Session, as_json: bool) -> None:
-    """Take your submission back; possible until lock-in."""
+    """Take your submission back: until lock-in, or a standing one while it is not frozen."""
     view = session.market.view()
     account = session.market.account(session.address)
+    if account.standing:
+        _unfrozen(account)
+        receipt = session.trader().cancel()
+        _done(as_json, account, "cancelled", receipt, "Cancelled: your standing order has ended.")
+        return
     if not account.live:
         raise ChainError(f"{account.address} has no live submission; there is nothing to cancel")
     if view.phase is not Phase.OPEN or account.batch != view.current:
@@ -99,6 +183,36 @@ def cancel(session: Session, as_json: bool) -> None:
             "published, anybody can read what you had sealed."
         ),
     )
+
+
+def _standing(session: Session) -> AccountView:
+    """The acting account, which has a standing order."""
+    account = session.market.account(session.address)
+    if not account.standing:
+        raise ChainError(
+            f"{account.address} has no standing order; one stands from the settlement of its "
+            "first batch on"
+        )
+    return account
+
+
+def _unfrozen(account: AccountView) -> AccountView:
+    if account.frozen:
+        raise ChainError(
+            "your standing order is committed to the present batch and frozen until it has "
+            "settled; try again after that"
+        )
+    return account
+
+
+def _done(as_json: bool, account: AccountView, what: str, receipt: Receipt, words: str) -> None:
+    data = {
+        "account": account.address,
+        what: True,
+        "transaction": "0x" + receipt.hash.hex(),
+        "gas": receipt.gas_used,
+    }
+    emit(as_json, data, lambda: say(words))
 
 
 def require_covered(prepared: Prepared) -> None:
@@ -129,6 +243,8 @@ def sealed_facts(
         "units": units,
         "bytes": prepared.ciphertext_length,
         "auths": len(prepared.order.auths),
+        "costs": len(prepared.order.costs),
+        "standing": prepared.submission.standing,
         "fee": plain_text(prepared.market.cash.cash(prepared.fee)),
         "transaction": "0x" + receipt.hash.hex(),
         "gas": receipt.gas_used,
@@ -139,7 +255,11 @@ def show_sealed(view: MarketView, data: dict[str, Any], cash: str) -> None:
     """What a seal did, for a person."""
     at = view.terms.schedule.boundaries(view.current)
     count = f"{data['auths']} auth" + ("s" if data["auths"] != 1 else "")
-    say(f"Sealed {count} for batch {view.current}: {data['bytes']} bytes, {data['units']} units.")
+    if data["costs"]:
+        count += f" and {data['costs']} cost" + ("s" if data["costs"] != 1 else "")
+    amends = data.get("amends", False)
+    goal = f"to amend from batch {view.current + 1} on" if amends else f"for batch {view.current}"
+    say(f"Sealed {count} {goal}: {data['bytes']} bytes, {data['units']} units.")
     facts(
         [
             ("fee", f"about {_rough(Fraction(data['fee']))} {cash}"),
@@ -153,6 +273,8 @@ def show_sealed(view: MarketView, data: dict[str, Any], cash: str) -> None:
         "can, even if the batch is void or you cancelled.",
         "dim",
     )
+    if data["standing"] and not amends:
+        say("It stands from this batch's settlement on, public, until it ends.", "dim")
 
 
 def _rough(amount: Fraction) -> str:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
 import click
+from eth_utils.address import to_canonical_address
 
 from walras.auths import Auth
-from walras.certificate import Opened, Settlement, evaluate, open_batch
-from walras.chain.events import Settled
 from walras.chain.lockout import LiveSeal, as_history, live_seals
+from walras.chain.market import Market
+from walras.chain.postings import read_posting
 from walras.chain.views import MarketView
 from walras.cli.market import next_boundary
 from walras.cli.output import clock, emit, facts, json_option, say, table
 from walras.cli.session import Session, acting, market_units, with_session
+from walras.cli.standing import read_stand
 from walras.curve import portfolio_price
 from walras.errors import ChainError
 from walras.numbers import X44
+from walras.opening import open_batch
 from walras.orders.describe import portfolio_text
+from walras.orders.history import Followed, Shown, follow
 from walras.schedule import Phase
 from walras.submission import VoidReason
 from walras.units import MarketUnits, exact_text, plain_text
@@ -33,77 +37,82 @@ VOID_WORDS: Final = {
     VoidReason.OVERSIZED: "it needs more units than were declared",
     VoidReason.EXPIRED: "it expired before lock-out",
     VoidReason.UNCOVERED: "the ledger did not cover it at lock-out",
+    VoidReason.RENT: "the ledger could not pay its rent",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Fate:
-    """A submission in its batch; ``opened`` once the key is out, ``settlement`` once settled."""
+    """A submission in its batch; ``found`` once it is settled.
+
+    ``reason`` is why it trades nothing there, known once the key is out.
+    """
 
     batch: int
     phase: Phase
     account: str
     seal: LiveSeal
-    opened: Opened | None
-    settlement: Settlement | None
+    reason: VoidReason | None
+    found: Followed | None
 
 
 @click.command("status")
-@click.option("--batch", type=click.IntRange(min=1), help="An earlier batch than your last one.")
+@click.option("--batch", type=click.IntRange(min=1), help="A batch of a submission not standing.")
 @acting
 @json_option
 @with_session
 def status(session: Session, batch: int | None, as_json: bool) -> None:
     """Show your submission: live, void or filled, and at what prices."""
     market, owner = session.market, session.address
-    view = market.view()
-    number = batch or market.account(owner).batch or view.current
-    seal = live_seals(as_history(market.sealed_events(number))).get(owner) if number else None
-    if seal is None:
+    view, account = market.view(), market.account(owner)
+    number = batch or account.batch or view.current
+    seals = {}
+    if number and not (account.standing and batch is None):
+        seals = live_seals(as_history(market.sealed_events(number)))
+    if owner not in seals and batch is None:
+        stand = read_stand(market, account, view)
+        if account.standing or stand.found is not None:
+            emit(as_json, stand.data(), stand.show)
+            return
+    if owner not in seals:
         raise ChainError(
             f"{owner} has no submission in batch {number}; `walras order seal FILE` makes one, "
             "--batch shows an earlier one"
         )
-    fate = _fate(session, number, owner, seal)
+    fate = _fate(market, number, owner, seals)
     units = market_units(view)
     emit(as_json, _data(fate, units), lambda: _show(fate, view, units))
 
 
-def _fate(session: Session, batch: int, account: str, seal: LiveSeal) -> _Fate:
-    market = session.market
-    phase = market.phase(batch)
+def _fate(market: Market, batch: int, owner: str, seals: Mapping[str, LiveSeal]) -> _Fate:
+    phase, seal = market.phase(batch), seals[owner]
     if not market.read_all([("secret", batch)])[0]:
-        return _Fate(batch, phase, account, seal, None, None)
+        return _Fate(batch, phase, owner, seal, None, None)
     settled = market.settled_event(batch) if phase is Phase.SETTLED else None
-    block = None if settled is None else settled.block_number - 1
-    state, ciphertexts = market.state_of(batch, {account: seal}, block=block)
-    opened = open_batch(state, ciphertexts)
-    settlement = None if settled is None else evaluate(state, opened, _prices(settled))
-    return _Fate(batch, phase, account, seal, opened[0], settlement)
-
-
-def _prices(settled: Settled) -> dict[int, int]:
-    return dict(zip(settled.products, settled.prices, strict=True))
-
-
-def _auths(fate: _Fate) -> Sequence[Auth]:
-    submission = None if fate.opened is None else fate.opened.submission
-    return () if submission is None else submission.auths
+    if settled is None:
+        book = market.book_of(batch, {owner: seal}, ())
+        (opened,) = open_batch(book.state, book.entries)
+        return _Fate(batch, phase, owner, seal, opened.reason, None)
+    reason = next(
+        (VoidReason(e.reason) for e in market.void_events(batch) if e.account == owner), None
+    )
+    posting = read_posting(market, settled, seals)
+    shown = Shown(batch, posting, reason is not None)
+    return _Fate(batch, phase, owner, seal, reason, follow(to_canonical_address(owner), [shown]))
 
 
 def _fills(fate: _Fate, units: MarketUnits) -> list[tuple[Auth, dict[str, Fraction], Fraction]]:
     """Per auth: tokens received by symbol, and cash tokens received."""
-    settlement = fate.settlement
-    if settlement is None or fate.opened is None:
+    if fate.found is None or fate.reason is not None or not fate.found.fills:
         return []
-    rates = settlement.rates.get(fate.opened.account.address, ())
+    (fill,) = fate.found.fills
     fills = []
-    for auth, rate in zip(_auths(fate), rates, strict=False):
+    for auth, rate in zip(fate.found.submission.auths, fill.rates, strict=True):
         tokens = {
             units.label(leg.product): units.by_id(leg.product).tokens_of_ledger(leg.weight * rate)
             for leg in auth.legs
         }
-        cash = units.cash.cash(Fraction(-portfolio_price(auth, settlement.prices) * rate, X44**2))
+        cash = units.cash.cash(Fraction(-portfolio_price(auth, fill.prices) * rate, X44**2))
         fills.append((auth, tokens, cash))
     return fills
 
@@ -135,7 +144,7 @@ def _rounded(amount: Fraction) -> Fraction:
 
 
 def _words(fate: _Fate) -> str:
-    reason = None if fate.opened is None else fate.opened.reason
+    reason = fate.reason
     if fate.phase is Phase.VOID:
         return "void; nothing traded and your ledger is as it was (see `walras claim`)"
     if reason is not None:
@@ -149,7 +158,7 @@ def _words(fate: _Fate) -> str:
 
 
 def _data(fate: _Fate, units: MarketUnits) -> dict[str, Any]:
-    reason = None if fate.opened is None else fate.opened.reason
+    reason = fate.reason
     return {
         "batch": fate.batch,
         "phase": fate.phase.name,
