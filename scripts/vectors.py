@@ -17,10 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.vectors.cases import (  # noqa: E402 - needs the path above
+    books,
     certificate,
     codec,
     curves,
     decode,
+    flows,
     formulae,
     schedule,
     sealing,
@@ -31,7 +33,8 @@ BUILDERS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "sealing": sealing.build,
     "decode": decode.build,
     "curves": curves.build,
-    "certificate": certificate.build,
+    "certificate": lambda: certificate.build(books.BOOKS),
+    "flows": lambda: certificate.build(flows.BOOKS),
     "formulae": formulae.build,
     "schedule": schedule.build,
 }

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property.core_strategies import TICK_PRODUCTS, submissions, ticks
-from tests.reference import wire
-from tests.vectors.cases.codec import order_of
+from tests.property.core_strategies import TICK_PRODUCTS, progress, submissions, ticks
+from tests.reference import escrow, wire
+from tests.vectors.cases.codec import reading_of
 from walras.errors import OrderError
 from walras.numbers import UNIT_GAS
 from walras.submission import Submission, cover, decode, encode, required_units, word_gas
@@ -25,8 +25,9 @@ def agrees(body: bytes, length: int, units: int, tick: Mapping[int, int]) -> Non
     if found.submission is None:
         assert reading.reason
     else:
-        assert [order_of(auth) for auth in found.submission.auths] == reading.orders
-        assert found.submission.valid_until == reading.valid_until
+        expected = reading_of(found.submission)
+        assert (expected.orders, expected.costs) == (reading.orders, reading.costs)
+        assert (expected.kind, expected.valid_until) == (reading.kind, reading.valid_until)
 
 
 @TAME
@@ -69,16 +70,36 @@ def test_required_units_are_least(submission: Submission, home: int | None) -> N
     assert found.submission == submission
     gas = found.gas + word_gas(submission.products, home)
     assert gas <= units * UNIT_GAS
-    size = length + 22 + 64 * len(submission.products)
+    size = length + 24 + 64 * len(submission.products) + 20 * len(submission.costs)
     assert size <= 15 * units
     less = (units - 1) * UNIT_GAS < gas or size > 15 * (units - 1) or units == 10
     assert less or units == 10_000
 
 
 @TAME
-@given(submissions())
-def test_cover_is_the_references(submission: Submission) -> None:
-    orders = [order_of(auth) for auth in submission.auths]
-    needed = cover(submission)
-    assert needed.cash == wire.needed_cash(orders)
-    assert needed.lots == {k: wire.needed_lots(orders, k) for k in submission.products}
+@given(submissions(), st.data())
+def test_cover_is_the_references(submission: Submission, data: st.DataObject) -> None:
+    done = data.draw(progress(submission) | st.just(()))
+    reading = reading_of(submission)
+    needed = cover(submission, done)
+    assert needed.cash == escrow.needed_cash(reading, done)
+    assert needed.lots == {k: escrow.needed_lots(reading, k, done) for k in submission.products}
+
+
+@TAME
+@given(submissions(), st.data())
+def test_what_moves_leaves_no_less_room(submission: Submission, data: st.DataObject) -> None:
+    """Cover bounds a batch, whatever happened in those before."""
+    done = data.draw(progress(submission))
+    whole = [auth.room() for auth in submission.auths]
+    for auth, moved, (sell, buy) in zip(
+        submission.auths, submission.progress(done), whole, strict=True
+    ):
+        left = auth.room(moved)
+        assert 0 <= left[0] <= auth.sell_rate << 44
+        assert 0 <= left[1] <= auth.buy_rate << 44
+        if auth.limits is None:
+            assert left == (sell, buy)
+        else:
+            assert -auth.limits.low << 44 <= moved - left[0]
+            assert moved + left[1] <= auth.limits.high << 44

@@ -32,20 +32,21 @@ def next_reference(price: int, reference: int, scale: int, depth_log2: int, volu
     return max(scale * 2**13, min(scale * 2**19, moved))
 
 
-def loss(slopes: int, excesses: Iterable[tuple[int, int]]) -> int:
-    """[C-3] X40; `excesses` are (e, scale)."""
-    return ceil(Fraction(slopes, 2**89)) + ceil(
-        sum((Fraction((abs(e) + 1) ** 2 * scale, 2**63) for e, scale in excesses), start=Fraction(0))
+def loss(slopes: int, excesses: Iterable[tuple[int, int]], costs: int = 0) -> int:
+    """[C-3] X40; `excesses` are (e, scale), `costs` X84."""
+    squares = sum(
+        (Fraction((abs(e) + 1) ** 2 * scale, 2**63) for e, scale in excesses), start=Fraction(0)
     )
+    return ceil(Fraction(slopes, 2**89)) + ceil(squares) + ceil(Fraction(costs, 2**44))
 
 
-def freedom(products: Iterable[tuple[int, int, int]]) -> int:
-    """[C-4] X40; `products` are (C, volume X44, scale)."""
+def freedom(products: Iterable[tuple[int, int, int]], spans: int = 0) -> int:
+    """[C-4] X40; `products` are (C, volume X44, scale), `spans` X84."""
     reach = size = 0
     for gross, volume, scale in products:
         reach += (4 * (gross + 2)) ** 2 * scale
         size += ceil(Fraction(volume, 2**44)) ** 2 * scale
-    return ceil(Fraction(ceil_root(reach) * ceil_root(size), 2**18))
+    return ceil(Fraction((ceil_root(reach) + 2**9 * ceil_root(spans)) * ceil_root(size), 2**18))
 
 
 def house_log2(cover_cap: int, scale: int) -> int:

@@ -7,21 +7,29 @@ from typing import Any
 
 import pytest
 
-from tests.vectors.cases.codec import load, state_of
+from tests.vectors.cases.codec import books, entries_of, items_of, load, shadows_of, state_of
 from walras.batch import AccountState, BatchState, Product, house_log2, least_house_cash
-from walras.certificate import evaluate, open_batch, priced_products, settle
+from walras.certificate import (
+    Entry,
+    Opened,
+    evaluate,
+    open_batch,
+    priced_products,
+    settle,
+)
 from walras.errors import CertificateError
 from walras.sealing import batch_id, encode_point, public_key, seal, seal_hash
 from walras.settlement import replay
 from walras.submission import Auth, Leg, Step, Submission, VoidReason, encode
 
-CASES = load("certificate")["cases"]
+CASES = books()
 FORMULAE = load("formulae")
 REFUSALS = [(case, refusal) for case in CASES for refusal in case["refused"]]
 
 
-def ciphertexts(case: dict[str, Any]) -> dict[bytes, bytes]:
-    return {account["address"]: account["ciphertext"] for account in case["accounts"]}
+def opened_of(case: dict[str, Any]) -> tuple[BatchState, tuple[Opened, ...]]:
+    state = state_of(case)
+    return state, open_batch(state, entries_of(case))
 
 
 def posted(case: dict[str, Any]) -> dict[int, int]:
@@ -34,17 +42,26 @@ def named(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_settle_vectors(case: dict[str, Any]) -> None:
-    state = state_of(case)
-    opened = open_batch(state, ciphertexts(case))
+    state, opened = opened_of(case)
     assert list(priced_products(opened)) == case["posted"]["products"]
-    found, expected = settle(state, opened, posted(case)), case["expected"]
+    found, expected = settle(state, opened, posted(case), shadows_of(case)), case["expected"]
     traded = {a: e for a, e in expected["accounts"].items() if not e["reason"]}
     assert found.voids == {a: e["reason"] for a, e in expected["accounts"].items() if e["reason"]}
     assert found.fills == {a: e["fills"] for a, e in traded.items()}
     assert found.rates == {a: tuple(e["rates"]) for a, e in traded.items()}
     assert found.cash == {a: e["cash"] for a, e in traded.items()}
+    assert found.progress == {a: tuple(e["done"]) for a, e in traded.items() if e["done"]}
+    assert {
+        a: [(one.excess, one.tolerance) for one in couplings]
+        for a, couplings in found.couplings.items()
+    } == {
+        a: list(zip(e["excesses"], e["slacks"], strict=True))
+        for a, e in traded.items()
+        if e["excesses"]
+    }
     lines = expected["products"]
     assert found.prices == {k: line["price"] for k, line in lines.items()}
+    assert found.shadows == shadows_of(case)
     assert found.residues == {k: line["residue"] for k, line in lines.items()}
     assert found.excesses == {k: line["excess"] for k, line in lines.items()}
     assert found.tolerances == {k: line["tolerance"] for k, line in lines.items()}
@@ -57,20 +74,45 @@ def test_settle_vectors(case: dict[str, Any]) -> None:
     assert (found.loss_x40, found.freedom_x40) == (expected["loss"], expected["freedom"])
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_standing_vectors(case: dict[str, Any]) -> None:
+    state, opened = opened_of(case)
+    found = settle(state, opened, posted(case), shadows_of(case))
+    outcomes = case["expected"]["accounts"]
+    assert found.rents == {a: e["rent"] for a, e in outcomes.items() if e["rent"]}
+    assert sum(found.rents.values()) == case["expected"]["rent"]
+    assert {
+        a: {
+            "body": one.body,
+            "done": list(one.done),
+            "units": one.units,
+            "uncovered": one.uncovered,
+            "hash": one.hash,
+        }
+        for a, one in found.standing.items()
+    } == {a: e["next"] for a, e in outcomes.items() if e["next"]}
+    amended = {a for a, e in outcomes.items() if e.get("amendment", {}).get("replaces")}
+    was = {a["address"] for a in case["accounts"] if a["standing"]}
+    assert found.amended == amended
+    assert found.joined == {a for a, e in outcomes.items() if e["next"]} - was
+    assert set(found.ended) >= {a for a in was if not outcomes[a]["next"]}
+    assert set(found.ended) <= was
+    assert all(found.voids.get(a) == reason for a, reason in found.ended.items())
+    assert {
+        one.account.address: one.replacement.reason or 0 for one in opened if one.replacement
+    } == {a: e["amendment"]["reason"] for a, e in outcomes.items() if "amendment" in e}
+
+
 @pytest.mark.parametrize(
     ("case", "refusal"), REFUSALS, ids=[f"{c['name']}: {r['name']}" for c, r in REFUSALS]
 )
 def test_refused_vectors(case: dict[str, Any], refusal: dict[str, Any]) -> None:
     state = state_of(case, refusal["changes"])
-    right = [(account["address"], account["ciphertext"]) for account in case["accounts"]]
-    submissions = [
-        (address, right[ct][1] if isinstance(ct, int) else ct)
-        for address, ct in refusal["submissions"] or []
-    ]
-    if refusal["submissions"] is None:
-        submissions = right
+    entries, shadows = entries_of(case), shadows_of(case)
+    if refusal["items"] is not None:
+        entries, shadows = items_of(case, refusal["items"])
     with pytest.raises(CertificateError) as caught:
-        replay(state, refusal["products"], refusal["prices"], submissions)
+        replay(state, refusal["products"], refusal["prices"], entries, shadows)
     assert caught.value.reason == refusal["error"]
     assert list(caught.value.values.values()) == refusal["arguments"]
 
@@ -83,9 +125,26 @@ def test_vectors_reach_every_void_and_every_refusal() -> None:
     }
 
 
+def test_vectors_reach_every_end_of_a_standing_submission() -> None:
+    ended, uncovered = set(), set()
+    for case in CASES:
+        state, opened = opened_of(case)
+        found = settle(state, opened, posted(case), shadows_of(case))
+        ended |= set(found.ended.values())
+        uncovered |= {one.uncovered for one in found.standing.values()}
+    assert ended == {
+        None,
+        VoidReason.MALFORMED,
+        VoidReason.OVERSIZED,
+        VoidReason.EXPIRED,
+        VoidReason.UNCOVERED,
+        VoidReason.RENT,
+    }
+    assert uncovered == {False, True}
+
+
 def test_opened_knows_what_must_be_priced() -> None:
-    case = named("every void")
-    by_reason = {one.reason: one for one in open_batch(state_of(case), ciphertexts(case))}
+    by_reason = {one.reason: one for one in opened_of(named("every void"))[1]}
     assert by_reason[VoidReason.UNOPENED].products == ()
     assert by_reason[VoidReason.UNOPENED].submission is None
     assert by_reason[VoidReason.EXPIRED].products == (2,)
@@ -94,17 +153,29 @@ def test_opened_knows_what_must_be_priced() -> None:
 
 def test_open_batch_sorts_and_refuses_strangers() -> None:
     case = named("a buyer and a seller")
-    state, sealed = state_of(case), ciphertexts(case)
-    backwards = dict(reversed(sealed.items()))
-    assert [one.account.address for one in open_batch(state, backwards)] == sorted(sealed)
+    state, entries = state_of(case), entries_of(case)
+    found = open_batch(state, list(reversed(entries)))
+    assert [one.account.address for one in found] == [entry.account for entry in entries]
     with pytest.raises(CertificateError, match="AccountNotLive"):
-        open_batch(state, sealed | {bytes(20): b""})
+        open_batch(state, [*entries, Entry(bytes(20), b"")])
+
+
+def test_what_does_not_trade_may_leave_its_shadow_prices_out() -> None:
+    case = named("costs of void submissions")
+    state, opened = opened_of(case)
+    given = {a: v for a, v in shadows_of(case).items() if any(v)}
+    assert len(given) < len(shadows_of(case))
+    assert settle(state, opened, posted(case), given).shadows == shadows_of(case)
+    needy = next(one for one in opened if one.costs and one.reason is None)
+    with pytest.raises(CertificateError, match="ShadowsMismatch"):
+        settle(state, opened, posted(case), {})
+    there = evaluate(state, opened, posted(case))
+    assert there.shadows[needy.account.address] == (0,) * needy.costs
 
 
 def test_the_first_account_may_have_the_zero_address() -> None:
     case = named("voids only, still priced")
-    state = state_of(case)
-    opened = open_batch(state, ciphertexts(case))
+    state, opened = opened_of(case)
     zero = replace(state.accounts[0], address=bytes(20))
     state = replace(state, accounts=(zero, *state.accounts[1:]))
     settle(state, (replace(opened[0], account=zero), *opened[1:]), posted(case))
@@ -112,8 +183,7 @@ def test_the_first_account_may_have_the_zero_address() -> None:
 
 def test_evaluate_tells_what_uncleared_prices_would_do() -> None:
     case = named("a buyer and a seller")
-    state = state_of(case)
-    opened = open_batch(state, ciphertexts(case))
+    state, opened = opened_of(case)
     there = evaluate(state, opened, {0: 100 << 84})
     assert there.residues == {0: 200 << 44}
     assert there.excesses == {0: 200 << 44}
@@ -174,7 +244,7 @@ def test_five_hundred_accounts_settle_in_a_tenth_of_a_second() -> None:
         )
     product = Product(0, 1 << 80, 100 << 40, 100 << 24, 1, 20, 36)
     state = BatchState(1, name, 9, {0: product}, tuple(accounts), 1 << 90, secret)
-    opened = open_batch(state, sealed)
+    opened = open_batch(state, [Entry(address, ct) for address, ct in sealed.items()])
     seconds = []
     for _ in range(3):
         start = time.process_time()

@@ -19,6 +19,7 @@ from walras.sealing import (
     public_key,
     seal,
     seal_hash,
+    stand_hash,
     unseal,
 )
 
@@ -37,7 +38,7 @@ def by_name(case: dict[str, Any]) -> str:
 
 def test_tags_are_distinct_and_as_specified() -> None:
     tags = VECTORS["tags"]
-    assert len(set(tags.values())) == 5
+    assert len(set(tags.values())) == 6
     for name, tag in tags.items():
         assert tag == keccak256(f"walras.{name}.v1".encode())
 
@@ -45,6 +46,11 @@ def test_tags_are_distinct_and_as_specified() -> None:
 @pytest.mark.parametrize("case", VECTORS["batches"])
 def test_batch_id_vectors(case: dict[str, Any]) -> None:
     assert batch_id(case["chainId"], case["market"], case["number"]) == case["batchId"]
+
+
+@pytest.mark.parametrize("case", VECTORS["stands"])
+def test_stand_vectors(case: dict[str, Any]) -> None:
+    assert stand_hash(case["body"], case["done"]) == case["hash"]
 
 
 @pytest.mark.parametrize("case", VECTORS["keys"])

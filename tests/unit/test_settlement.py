@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from eth_abi.abi import encode as abi_encode
 
-from tests.vectors.cases.codec import load, state_of
-from walras.certificate import open_batch, settle
+from tests.vectors.cases.codec import books, entries_of, shadows_of, state_of
+from walras.batch import AccountState
+from walras.certificate import Entry, open_batch, settle
 from walras.errors import CertificateError
 from walras.sealing import keccak256
 from walras.settlement import (
@@ -18,7 +19,8 @@ from walras.settlement import (
     replay,
 )
 
-CASES = load("certificate")["cases"]
+CASES = books()
+FLOWS = [case for case in CASES if any(a["standing"] or a["amendment"] for a in case["accounts"])]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
@@ -34,45 +36,65 @@ def test_outcome_is_the_hash_of_the_abi_encoding(prices: list[int]) -> None:
     assert outcome_hash(products, prices) == keccak256(encoded)
 
 
-@pytest.mark.parametrize("case", CASES[:4], ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", CASES[:4] + FLOWS, ids=lambda case: case["name"])
 def test_replay_of_calldata_is_the_settlement(case: dict[str, Any]) -> None:
-    state, (products, prices) = state_of(case), case["posted"].values()
-    pairs = [(account["address"], account["ciphertext"]) for account in case["accounts"]]
-    replayed = replay(state, products, prices, decode_submissions(encode_submissions(pairs)))
+    state, entries, shadows = state_of(case), entries_of(case), shadows_of(case)
+    products, prices = case["posted"]["products"], case["posted"]["prices"]
+    amended = {entry.account for entry in entries if entry.amendment is not None}
+    decoded, given = decode_submissions(
+        encode_submissions(entries, shadows), lambda account, _: account in amended
+    )
+    assert decoded == entries
+    replayed = replay(state, products, prices, decoded, given)
     posted = dict(zip(products, prices, strict=True))
-    assert replayed == settle(state, open_batch(state, dict(pairs)), posted)
+    assert replayed == settle(state, open_batch(state, entries), posted, shadows)
 
 
 def test_submissions_are_packed_in_order() -> None:
-    pairs = [(b"\x01" * 20, b"abc"), (b"\x02" * 20, b""), (b"\x03" * 20, b"x" * 300)]
-    data = encode_submissions(pairs)
-    assert data[:25] == b"\x01" * 20 + b"\x00\x03abc"
-    assert decode_submissions(data) == pairs
+    one, two, three = (bytes((i,)) * 20 for i in (1, 2, 3))
+    entries = [
+        Entry(one, b"abc"),
+        Entry(two, b"", (5, -1), b"xyz"),
+        Entry(three, b"x" * 300, (), b""),
+    ]
+    shadows = {two: (-1, 2)}
+    data = encode_submissions(entries, shadows)
+    assert data[:27] == one + b"\x00\x03\x00\x00abc"
+    second = two + b"\x00\x00\x02\x02" + (5).to_bytes(16) + b"\xff" * 16
+    second += b"\xff" * 20 + (2).to_bytes(20) + b"\x00\x03xyz"
+    assert data[27:].startswith(second)
+    assert data[27 + len(second) :] == three + b"\x01\x2c\x00\x00" + b"x" * 300 + b"\x00\x00"
+    found = {one: (), two: (-1, 2), three: ()}
+    assert decode_submissions(data, lambda account, _: account in (two, three)) == (entries, found)
     assert encode_submissions([]) == b""
-    assert decode_submissions(b"") == []
+    assert decode_submissions(b"") == ([], {})
 
 
-@pytest.mark.parametrize("cut", [1, 3, 4, 21, 22, 24])
-def test_submissions_cut_short_are_refused(cut: int) -> None:
-    data = encode_submissions([(b"\x01" * 20, b"abc")])
-    with pytest.raises(CertificateError, match="TruncatedData"):
-        decode_submissions(data[:-cut])
+def test_submissions_cut_short_are_refused() -> None:
+    account = b"\x01" * 20
+    data = encode_submissions([Entry(account, b"abc", (7,), b"xy")], {account: (9,)})
+    assert decode_submissions(data, lambda *_: True)[0][0].amendment == b"xy"
+    for size in range(1, len(data)):
+        with pytest.raises(CertificateError, match="TruncatedData"):
+            decode_submissions(data[:size], lambda *_: True)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_apply_moves_ledgers_and_conserves(case: dict[str, Any]) -> None:
     before = state_of(case)
-    sealed = {account["address"]: account["ciphertext"] for account in case["accounts"]}
     prices = dict(zip(case["posted"]["products"], case["posted"]["prices"], strict=True))
-    settlement = settle(before, open_batch(before, sealed), prices)
+    opened = open_batch(before, entries_of(case))
+    settlement = settle(before, opened, prices, shadows_of(case))
     after = apply(before, settlement)
     for account, was in zip(after.accounts, before.accounts, strict=True):
         expected = case["expected"]["accounts"][account.address]
+        stands(account, was, expected["next"])
+        paid = was.cash - expected["rent"]
         if expected["reason"]:
-            assert account == was
+            assert (account.home, account.lots, account.cash) == (was.home, was.lots, paid)
             continue
         assert account.home == expected["home"]
-        assert account.cash == was.cash + expected["cash"]
+        assert account.cash == paid + expected["cash"]
         for k, fill in expected["fills"].items():
             assert account.lots[k] == was.lots.get(k, 0) + fill
     total = [
@@ -83,7 +105,8 @@ def test_apply_moves_ledgers_and_conserves(case: dict[str, Any]) -> None:
         ]
         for s in (before, after)
     ]
-    assert total[0] == total[1]
+    rent = case["expected"]["rent"]
+    assert total[0] == [total[1][0] + rent, *total[1][1:]]
     for k, line in case["expected"]["products"].items():
         assert (after.products[k].house, after.products[k].reference) == (
             line["house"],
@@ -94,3 +117,14 @@ def test_apply_moves_ledgers_and_conserves(case: dict[str, Any]) -> None:
     assert replace(after, accounts=(), products={}, house_cash=0) == replace(
         before, accounts=(), products={}, house_cash=0
     )
+
+
+def stands(account: AccountState, was: AccountState, expected: dict[str, Any] | None) -> None:
+    assert account.amendment is None
+    if expected is None:
+        assert (account.standing, account.uncovered) == (False, False)
+        assert (account.units, account.seal_hash) == (was.units, was.seal_hash)
+        return
+    assert account.standing
+    found = (account.units, account.uncovered, account.seal_hash)
+    assert found == (expected["units"], expected["uncovered"], expected["hash"])

@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 
-from tests.vectors.cases.codec import auth_of, load
+from tests.vectors.cases.codec import load, submission_of
 from walras.errors import OrderError
 from walras.numbers import MAX_CURVE_PRICE, MAX_RATE, UNIT_GAS
 from walras.submission import (
     Auth,
+    Cost,
     Cover,
     Leg,
+    Limits,
     Step,
     Submission,
+    Term,
     VoidReason,
     cover,
     decode,
@@ -26,6 +29,7 @@ VECTORS = load("decode")
 TICKS = {product["id"]: product["tick"] for product in VECTORS["products"]}
 BUY = Auth((Leg(3, 1),), 100 << 40, buy=(Step(1000, 5),))
 PAIR = Auth((Leg(3, 2), Leg(8, -1)), -7, 10, (Step(10, 0), Step(0, 1)), (Step(4, 9),))
+COST = Cost((Term(0, 2), Term(1, -3)), 5, 1, (Step(10, 0),), (Step(4, 9),))
 
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
@@ -39,8 +43,7 @@ def test_decode_vectors(case: dict[str, Any]) -> None:
     if case["submission"] is None:
         assert decoded.submission is None
         return
-    auths = tuple(auth_of(shown) for shown in case["submission"]["auths"])
-    expected = Submission(auths, case["submission"]["validUntil"])
+    expected = submission_of(case["submission"])
     assert decoded.submission == expected
     assert encode(expected) == case["body"]
     assert cover(expected) == Cover(**case["cover"])
@@ -84,6 +87,39 @@ def test_encode_refuses_what_would_be_malformed(auths: tuple[Auth, ...], rule: s
     assert rule in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("cost", "rule"),
+    [
+        (replace(COST, terms=()), "1 to 16 auths"),
+        (replace(COST, terms=tuple(Term(j, 1) for j in range(17))), "1 to 16 auths"),
+        (replace(COST, terms=(Term(1, 1), Term(0, 1))), "ascend"),
+        (replace(COST, terms=(Term(0, 1), Term(0, 1))), "ascend"),
+        (replace(COST, terms=(Term(-1, 1),)), "of its submission"),
+        (replace(COST, terms=(Term(2, 1),)), "of its submission"),
+        (replace(COST, terms=(Term(0, 0),)), "coefficient"),
+        (replace(COST, terms=(Term(0, 2**20 + 1),)), "coefficient"),
+        (replace(COST, buy=(), sell=(), gap=0), "buys or sells"),
+        (replace(COST, buy=()), "two-sided"),
+        (replace(COST, first=MAX_CURVE_PRICE), "within 2^112"),
+        (replace(COST, first=-MAX_CURVE_PRICE), "within 2^112"),
+        (replace(COST, first=MAX_CURVE_PRICE - 100), "within 2^112"),
+        (replace(COST, buy=(Step(1 << 47, 0),) * 3), "at most 2^48"),
+    ],
+)
+def test_encode_refuses_costs_that_would_be_malformed(cost: Cost, rule: str) -> None:
+    with pytest.raises(OrderError, match="cannot be encoded") as caught:
+        encode(Submission((BUY, BUY), 0, (cost,)))
+    assert rule in str(caught.value)
+
+
+def test_encode_refuses_limits_beyond_their_width_and_too_many_costs() -> None:
+    for limits in (Limits(-1, 0), Limits(0, 1 << 48)):
+        with pytest.raises(OrderError, match="limits lie"):
+            encode(Submission((replace(BUY, limits=limits),)))
+    with pytest.raises(OrderError, match="up to 16 costs"):
+        encode(Submission((BUY, BUY), 0, (COST,) * 17))
+
+
 @pytest.mark.parametrize("valid_until", [-1, 1 << 40])
 def test_encode_refuses_an_expiry_beyond_its_width(valid_until: int) -> None:
     with pytest.raises(OrderError, match="valid_until"):
@@ -91,24 +127,36 @@ def test_encode_refuses_an_expiry_beyond_its_width(valid_until: int) -> None:
 
 
 @pytest.mark.parametrize("home", [None, 3, 8, 9])
-@pytest.mark.parametrize("auths", [(BUY,), (PAIR,), (BUY, PAIR, PAIR)])
+@pytest.mark.parametrize(
+    "submission",
+    [
+        Submission((BUY,)),
+        Submission((PAIR,)),
+        Submission((BUY, PAIR, PAIR)),
+        Submission((replace(BUY, limits=Limits(0, 5)),), standing=True),
+        Submission((BUY, PAIR), 0, (COST, COST)),
+    ],
+    ids=["a buy", "a pair", "three auths", "limits", "costs"],
+)
 def test_required_units_are_enough_and_one_less_is_not(
-    auths: tuple[Auth, ...], home: int | None
+    submission: Submission, home: int | None
 ) -> None:
-    submission = Submission(auths)
     body = encode(submission)
     length = len(body) + 69
     units = required_units(submission, home=home)
     decoded = decode(body, ciphertext_length=length, units=units, ticks=TICKS)
     assert decoded.submission == submission
     gas = decoded.gas + word_gas(submission.products, home)
-    assert (units - 1) * UNIT_GAS < gas <= units * UNIT_GAS
+    assert gas <= units * UNIT_GAS
+    size = length + 24 + 64 * len(submission.products) + 20 * len(submission.costs)
+    assert size <= 15 * units
+    assert gas > (units - 1) * UNIT_GAS or size > 15 * (units - 1)
 
 
 def test_required_units_pay_for_the_length() -> None:
     units = required_units(Submission((BUY,)), home=3, ciphertext_length=3_000)
-    # gas 119,100 needs 60 units; 22 bytes of head and 64 of price, 15 to a unit, need more
-    assert -(-119_100 // UNIT_GAS) < units == -(-(3_000 + 22 + 64) // 15)
+    # gas 119,000 needs 59 units; 24 bytes of head and 64 of price, 15 to a unit, need more
+    assert -(-119_000 // UNIT_GAS) < units == -(-(3_000 + 24 + 64) // 15)
 
 
 def test_required_units_refuse_what_no_seal_may_declare() -> None:
@@ -134,6 +182,51 @@ def test_cover_of_a_two_sided_pair() -> None:
     assert needed.lots == {3: 8 << 44, 8: 10 << 44}
     assert cover(Submission((replace(PAIR, gap=1),))).cash == 4 * 6
     assert cover(Submission((replace(PAIR, first=50),))).cash == 10 * 50
+
+
+def test_cover_shrinks_with_the_progress_of_limits() -> None:
+    bid = replace(BUY, limits=Limits(7, 30))
+    submission = Submission((PAIR, bid))
+    assert cover(submission).cash == 30 * (100 << 40)
+    assert cover(submission, (10 << 44,)).cash == 20 * (100 << 40)
+    assert cover(submission, (1,)).cash == 30 * (100 << 40) - (100 << 40 >> 44)
+    # net sold: it may buy back, but no more than its rate
+    assert cover(submission, (-(5 << 44),)).cash == 35 * (100 << 40)
+    ask = replace(BUY, buy=(), sell=(Step(20, 0),), limits=Limits(7, 30))
+    assert cover(Submission((ask,))).lots == {3: 7 << 44}
+    assert cover(Submission((ask,)), (-(7 << 44),)).lots == {3: 0}
+
+
+def test_cover_of_a_cost_is_the_most_it_can_pay() -> None:
+    two = (replace(BUY, first=0), replace(BUY, first=0))
+    # the curve's own best price, and two ulps of rounding that are worth less than one each
+    few = Cost((Term(0, 1), Term(1, 1)), 3 << 44, 0, (Step(10, 0), Step(0, 1 << 60)), ())
+    ends = few.touches * max(few.top, -few.bottom) + (1 << 44) - 1 >> 44
+    assert cover(Submission(two, 0, (few,))).cash == 2 + 10 * (3 << 44) + ends
+    # worth something beyond its curve: all that both can buy
+    more = replace(few, buy=(Step(10, 0),))
+    assert cover(Submission(two, 0, (more,))).cash == 2 + 2000 * (3 << 44) + 6 * 3
+    # a one-sided curve keeps its only best price beyond rate 0
+    beyond = Cost((Term(0, 1), Term(1, 1)), 3 << 44, 0, (), (Step(10, 0),))
+    found = cover(Submission(two, 0, (beyond,))).cash
+    assert found == 2 + 2000 * (3 << 44) + 6 * 3 + 1
+
+
+def test_progress_belongs_to_the_auths_with_limits() -> None:
+    submission = Submission((PAIR, replace(BUY, limits=Limits(0, 5)), PAIR), standing=True)
+    assert submission.limited == (1,)
+    assert submission.progress((9,)) == (0, 9, 0)
+    assert submission.progress(()) == (0, 0, 0)
+    assert not submission.complete((5 << 44,))
+    alone = Submission((submission.auths[1],) * 2, standing=True)
+    assert alone.complete((5 << 44, 5 << 44))
+    assert not alone.complete((5 << 44, (5 << 44) - 1))
+
+
+def test_guards_are_the_coefficients_of_all_costs() -> None:
+    submission = Submission((BUY,) * 3, 0, (COST, COST, Cost((Term(1, 7),), 0, 0, (Step(1, 0),))))
+    assert submission.guards == (4, 13, 0)
+    assert [submission.guard(j) for j in range(3)] == [4, 13, 0]
 
 
 def test_products_are_those_of_all_auths() -> None:

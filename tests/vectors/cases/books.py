@@ -7,19 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.reference.curves import Order
-from tests.reference.wire import GAS, UNIT_GAS, needed_cash, needed_lots
-from tests.vectors.cases.codec import order_of
-from walras.auths import Auth, Leg, Step, Submission
+from tests.reference.escrow import needed_cash, needed_lots
+from tests.reference.wire import GAS, UNIT_GAS
+from tests.vectors.cases.codec import reading_of
+from walras.auths import Auth, Cost, Leg, Step, Submission
 from walras.submission import encode
 
 CASH = 1 << 40
 LOTS = 1 << 44
 
 
+RENT = 1 << 30  # X40 of a unit of a standing account
+
+
 @dataclass(frozen=True)
 class Bidder:
-    """An account and the body it seals; `cash` X40, `lots` X44."""
+    """An account and the body it seals; `cash` X40, `lots` X44.
+
+    A `standing` one seals nothing but perhaps an `amendment`, declared as `amended_units`.
+    """
 
     body: bytes
     cash: int
@@ -27,6 +33,11 @@ class Bidder:
     home: int | None = None
     units: int = 100
     garbled: bool = False
+    standing: bool = False
+    done: tuple[int, ...] = ()
+    uncovered: bool = False
+    amendment: bytes | None = None
+    amended_units: int = 100
 
 
 @dataclass(frozen=True)
@@ -71,18 +82,22 @@ def portfolio(weights: Mapping[int, int], price: float, width: int, *, buys: boo
 
 def bidder(*auths: Auth, short: int = 0, **other: Any) -> Bidder:
     """An account that covers `auths` exactly, but for `short` ulps of cash or of its first lots."""
-    valid_until = other.pop("valid_until", 0)
-    submission = Submission(auths, valid_until)
-    orders: list[Order] = [order_of(auth) for auth in auths]
-    lots = {k: needed_lots(orders, k) for k in submission.products}
-    cash = needed_cash(orders)
+    costs: tuple[Cost, ...] = other.pop("costs", ())
+    kind = other.pop("kind", other.get("standing", False))
+    done = other.get("done", ())
+    submission = Submission(auths, other.pop("valid_until", 0), costs, standing=kind)
+    reading = reading_of(submission)
+    lots = {k: needed_lots(reading, k, done) for k in submission.products}
+    cash = needed_cash(reading, done)
     if cash:
         cash -= short
     else:
         lots[submission.products[0]] -= short
+    if other.get("standing"):
+        cash += RENT * other.get("units", 100)
     held = {k: amount for k, amount in lots.items() if amount}
     home = other.pop("home", min(held, default=None))
-    return Bidder(encode(submission), cash, held, home, **other)
+    return Bidder(encode(submission), other.pop("cash", cash), held, home, **other)
 
 
 def raw(body: bytes, **other: Any) -> Bidder:

@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from eth_abi.abi import encode as abi_encode
 
-from tests.reference import certificate, clearing, sealing
+from tests.reference import certificate, clearing, sealing, standing
+from tests.reference.curves import Cost
 from tests.reference.keccak import keccak256
 from tests.reference.secp256k1 import G, multiply
-from tests.vectors.cases.books import BOOKS, Bidder, Book
+from tests.vectors.cases.books import RENT, Bidder, Book
 
 CHAIN, MARKET = 31_337, keccak256(b"market")[12:]
 SEED = keccak256(b"operator seed of the vectors")
-Pairs = list[tuple[bytes, bytes]]
+Item = tuple[Any, ...]  # account, payload, done, shadows, amendment
+Items = list[Item]
 Refusal = tuple[
-    str, list[int], list[int], Pairs, dict[str, Any]
+    str, list[int], list[int], Items, dict[str, Any]
 ]  # and what is changed in the batch
 
 
-def build() -> dict[str, Any]:
-    return {"cases": [case(number + 1, book) for number, book in enumerate(BOOKS)]}
+def build(books: Sequence[Book]) -> dict[str, Any]:
+    return {"cases": [case(number + 1, book) for number, book in enumerate(books)]}
 
 
 def case(number: int, book: Book) -> dict[str, Any]:
     batch = sealed_batch(number, book)
-    submissions = [(account["address"], account["ciphertext"]) for account in batch["accounts"]]
-    products = sorted(
-        {k for account in batch["accounts"] for k in reading(batch, account).products}
-    )
-    prices = solve(batch, products)
-    expected = certificate.settle(batch, products, prices, submissions)
+    products, prices, items = solve(batch)
+    expected = certificate.settle(batch, products, prices, items)
     expected["outcome"] = keccak256(abi_encode(["uint16[]", "int256[]"], [products, prices]))
     refused = [
-        refusal(batch, submissions, attempt)
-        for attempt in refusals(book, batch, products, prices, submissions)
+        refusal(batch, items, attempt) for attempt in refusals(book, batch, products, prices, items)
     ]
     return {
         "name": book.name,
         **{k: v for k, v in batch.items() if k not in ("products", "accounts")},
         "products": [{"id": k, **product} for k, product in batch["products"].items()],
         "accounts": batch["accounts"],
-        "posted": {"products": products, "prices": prices},
+        "posted": {
+            "products": products,
+            "prices": prices,
+            "shadows": {item[0]: item[3] for item in items if item[3]},
+        },
         "expected": expected,
         "refused": refused,
     }
@@ -65,6 +68,7 @@ def sealed_batch(number: int, book: Book) -> dict[str, Any]:
         "lockOut": 1_800_000_000,
         "secret": secret,
         "houseCash": book.house_cash,
+        "rent": RENT,
         "products": book.products,
         "accounts": sorted(accounts, key=lambda account: account["address"]),
     }
@@ -73,36 +77,74 @@ def sealed_batch(number: int, book: Book) -> dict[str, Any]:
 def account_of(
     bidder: Bidder, address: bytes, public: tuple[int, int], batch_id: bytes
 ) -> dict[str, Any]:
-    salt = keccak256(b"salt" + address)
-    ct = sealing.seal(public, bidder.body, address, batch_id, salt)
-    assert ct is not None
-    if bidder.garbled:
-        ct = ct[:65] + bytes(4) + ct[69:]
+    def sealed(salt: bytes, body: bytes) -> bytes:
+        ct = sealing.seal(public, body, address, batch_id, keccak256(salt + address))
+        assert ct is not None
+        return ct[:65] + bytes(4) + ct[69:] if bidder.garbled else ct
+
+    payload = bidder.body if bidder.standing else sealed(b"salt", bidder.body)
+    seal_hash = (
+        standing.stand_hash(payload, bidder.done)
+        if bidder.standing
+        else sealing.seal_hash(batch_id, payload)
+    )
+    amendment = None
+    if bidder.amendment is not None:
+        ct = sealed(b"amendment", bidder.amendment)
+        amendment = {
+            "units": bidder.amended_units,
+            "sealHash": sealing.seal_hash(batch_id, ct),
+            "ciphertext": ct,
+        }
     return {
         "address": address,
         "cash": bidder.cash,
         "home": bidder.home,
         "lots": bidder.lots,
         "units": bidder.units,
-        "sealHash": sealing.seal_hash(batch_id, ct),
-        "ciphertext": ct,
+        "standing": bidder.standing,
+        "uncovered": bidder.uncovered,
+        "sealHash": seal_hash,
+        "payload": payload,
+        "done": bidder.done,
+        "amendment": amendment,
     }
 
 
-def reading(batch: dict[str, Any], account: dict[str, Any]) -> Any:
-    return certificate.status(batch, account, account["ciphertext"], certificate.ticks(batch))
-
-
-def solve(batch: dict[str, Any], products: Sequence[int]) -> list[int]:
-    """The exact root of the book, rounded to X84."""
+def solve(batch: dict[str, Any]) -> tuple[list[int], list[int], Items]:
+    """Products to price, the exact root of the book rounded to X84, and the items with it."""
+    ticks = certificate.ticks(batch)
+    accounts = batch["accounts"]
+    read = [
+        certificate.status(batch, account, account["payload"], ticks, account["done"])
+        for account in accounts
+    ]
+    products = {k for reading in read for k in reading.products}
+    for account in accounts:
+        if account["amendment"]:
+            ct = account["amendment"]["ciphertext"]
+            products |= set(standing.amend(batch, account, ct, None, ticks)[0].products)
+    posted = sorted(products)
     makers = [
         clearing.maker_of(k, batch["products"][k]["reference"], batch["products"][k]["scale"])
-        for k in products
+        for k in posted
     ]
-    read = [reading(batch, account) for account in batch["accounts"]]
-    orders = [order for one in read if not one.reason for order in one.orders]
-    book = clearing.Book.of(makers, orders, certificate.ticks(batch))
-    return clearing.to_x84(clearing.clearing_prices(book))
+    trading = [
+        (reading, account["done"] if account["standing"] else [0] * len(reading.limited))
+        for reading, account in zip(read, accounts, strict=True)
+        if not reading.reason
+    ]
+    prices, shadows = clearing.clearing_point(clearing.Book.read(makers, trading, ticks))
+    values = iter(clearing.to_x84(shadows))
+    items: Items = []
+    for reading, account in zip(read, accounts, strict=True):
+        # nobody reads those of a submission that does not trade
+        given = [0 if reading.reason else next(values) for _ in reading.costs]
+        amendment = account["amendment"] and account["amendment"]["ciphertext"]
+        items.append(
+            (account["address"], account["payload"], list(account["done"]), given, amendment)
+        )
+    return posted, clearing.to_x84(prices), items
 
 
 def changed(batch: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -117,16 +159,16 @@ def changed(batch: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def refusal(batch: dict[str, Any], right: Pairs, attempt: Refusal) -> dict[str, Any]:
-    name, products, prices, submissions, changes = attempt
+def refusal(batch: dict[str, Any], right: Items, attempt: Refusal) -> dict[str, Any]:
+    name, products, prices, items, changes = attempt
     try:
-        certificate.settle(changed(batch, changes), products, prices, submissions)
+        certificate.settle(changed(batch, changes), products, prices, items)
     except certificate.RejectedError as error:
         return {
             "name": name,
             "products": products,
             "prices": prices,
-            "submissions": None if submissions == right else refer(submissions, right),
+            "items": None if items == right else refer(items, right),
             "changes": changes,
             "error": error.name,
             "arguments": error.arguments,
@@ -134,22 +176,39 @@ def refusal(batch: dict[str, Any], right: Pairs, attempt: Refusal) -> dict[str, 
     raise AssertionError(f"{name}: the reference accepts it")
 
 
-def refer(submissions: Pairs, right: Pairs) -> list[Any]:
-    """Each submission as (address, ciphertext), a known ciphertext by its index."""
-    known = {ct: i for i, (_, ct) in enumerate(right)}
-    return [(address, known.get(ct, ct)) for address, ct in submissions]
+FIELDS = ("account", "payload", "done", "shadows", "amendment")
+
+
+def refer(items: Items, right: Items) -> list[Any]:
+    """Each right item by its place, the others by what differs from the likest right one."""
+    return [right.index(item) if item in right else altered(item, right) for item in items]
+
+
+def altered(item: Item, right: Items) -> dict[str, Any]:
+    def differences(i: int) -> dict[str, Any]:
+        values = zip(FIELDS, item, right[i], strict=True)
+        return {field: new for field, new, old in values if new != old}
+
+    if not right:
+        return dict(zip(FIELDS, item, strict=True))
+    like = min(range(len(right)), key=lambda i: len(str(differences(i))))
+    return {"of": like, **differences(like)}
 
 
 def refusals(
-    book: Book, batch: dict[str, Any], products: list[int], prices: list[int], right: Pairs
+    book: Book, batch: dict[str, Any], products: list[int], prices: list[int], right: Items
 ) -> Iterator[Refusal]:
     """Lies worth telling about this batch."""
     if book.lies:
-        for name, submissions in wrong_accounts(right):
-            yield name, products, prices, submissions, {}
+        for name, items in wrong_accounts(right):
+            yield name, products, prices, items, {}
+        for name, items in wrong_standing(batch, right):
+            yield name, products, prices, items, {}
         for name, other_products, other_prices in wrong_products(batch, products, prices):
             yield name, other_products, other_prices, right, {}
     lines = certificate.settle(batch, products, prices, right)
+    for name, items in wrong_shadows(batch, lines, right):
+        yield name, products, prices, items, {}
     for i, k in enumerate(products[:3]):
         # less than its resolution may pass: that far a price does not matter
         stiff = (2 * lines["products"][k]["tolerance"] + 4) * (batch["products"][k]["scale"] << 26)
@@ -158,6 +217,67 @@ def refusals(
             yield f"product {k} {word} its resolution", products, moved, right, {}
     for name, changes in wrong_funds(batch, lines):
         yield name, products, prices, right, changes
+
+
+def wrong_shadows(
+    batch: dict[str, Any], settled: dict[str, Any], right: Items
+) -> Iterator[tuple[str, Items]]:
+    """Shadow prices too many and too few, beyond their curves, beyond their resolution."""
+    for i, (account, item) in enumerate(zip(batch["accounts"], right, strict=True)):
+        if not item[3]:
+            continue
+        place = f"of account {i}"
+        yield f"a shadow price {place} too few", with_shadows(right, i, item[3][:-1])
+        yield f"a shadow price {place} too many", with_shadows(right, i, [*item[3], 0])
+        if settled["accounts"][account["address"]]["reason"]:
+            continue
+        body = certificate.status(
+            batch, account, account["payload"], certificate.ticks(batch), account["done"]
+        )
+        slacks = settled["accounts"][account["address"]]["slacks"]
+        for d, cost in enumerate(body.costs):
+            for name, shadow in wrong_values(cost, item[3][d], slacks[d]):
+                moved = [*item[3][:d], shadow, *item[3][d + 1 :]]
+                yield f"{name} of cost {d} {place}", with_shadows(right, i, moved)
+
+
+def wrong_values(cost: Cost, shadow: int, slack: int) -> Iterator[tuple[str, int]]:
+    yield "a shadow price beyond the top", int(cost.top * 2**84) + 1
+    yield "a shadow price beyond the bottom", int(cost.bottom * 2**84) - 1
+    for sign, ramp in cost.ramps():
+        here = sign * Fraction(shadow, 2**84)
+        if not ramp.divided(here):
+            continue
+        # where the curve is a wall the auths move: by more than that in a cash unit
+        far = ceil((2 * slack + 4) * ramp.drop * 2**40 / ramp.width) if ramp.width else 2**84
+        for way in (1, -1):
+            if ramp.divided(here + way * Fraction(far, 2**84)):
+                yield f"a shadow price {far * way * sign:+} off", shadow + sign * way * far
+
+
+def with_shadows(right: Items, i: int, shadows: list[int]) -> Items:
+    address, payload, done, _, amendment = right[i]
+    return [*right[:i], (address, payload, done, shadows, amendment), *right[i + 1 :]]
+
+
+def wrong_standing(batch: dict[str, Any], right: Items) -> Iterator[tuple[str, Items]]:
+    """Progress, bodies and amendments other than the stored ones."""
+    for i, account in enumerate(batch["accounts"]):
+        address, payload, done, shadows, amendment = right[i]
+        others: list[tuple[str, Any]] = []
+        if account["standing"]:
+            others.append(("body cut", (payload[:-1], done, amendment)))
+            others.append(("progress too many", (payload, [*done, 0], amendment)))
+        else:
+            others.append(("progress of a seal", (payload, [0], amendment)))
+        if done:
+            others.append(("an ulp of progress more", (payload, [done[0] + 1], amendment)))
+            others.append(("progress too few", (payload, done[:-1], amendment)))
+        if amendment is not None:
+            others.append(("amendment cut", (payload, done, amendment[:-1])))
+        for name, (other, progress, sealed) in others:
+            changed = (address, other, progress, shadows, sealed)
+            yield f"{name}, account {i}", [*right[:i], changed, *right[i + 1 :]]
 
 
 def wrong_funds(
@@ -175,24 +295,29 @@ def wrong_funds(
         house = paid - 1 if paid > 0 else 2**96 + paid
         yield "house cash beyond its range", {"houseCash": house}
     for account in batch["accounts"]:
-        received = settled["accounts"][account["address"]].get("cash", 0)
+        outcome = settled["accounts"][account["address"]]
+        received = outcome.get("cash", 0) - outcome["rent"]
         if received > 0:
             yield "a seller at the brim", {"cash": {account["address"]: 2**96 - received}}
             break
 
 
-def wrong_accounts(right: Pairs) -> Iterator[tuple[str, Pairs]]:
-    yield "a stranger at the end", [*right, (b"\xff" * 20, right[0][1] if right else b"")]
+def wrong_accounts(right: Items) -> Iterator[tuple[str, Items]]:
+    yield (
+        "a stranger at the end",
+        [*right, (b"\xff" * 20, right[0][1] if right else b"", [], [], None)],
+    )
     if right:
-        (first, ct), *rest = right
+        (first, ct, *more), *rest = right
         yield "first account left out", rest
         yield "first account twice", [right[0], *right]
-        yield "ciphertext altered", [(first, ct[:-1] + bytes((ct[-1] ^ 1,))), *rest]
-        yield "ciphertext cut", [(first, ct[:-1]), *rest]
+        yield "payload altered", [(first, ct[:-1] + bytes((ct[-1] ^ 1,)), *more), *rest]
+        yield "payload cut", [(first, ct[:-1], *more), *rest]
     if len(right) > 1:
-        (first, ct), (second, other), *rest = right
+        (first, ct, *more), (second, other, *others), *rest = right
         yield "accounts swapped", [right[1], right[0], *rest]
-        yield "ciphertexts swapped", [(first, other), (second, ct), *rest]
+        if ct != other:
+            yield "payloads swapped", [(first, other, *more), (second, ct, *others), *rest]
         yield "last account left out", right[:-1]
 
 

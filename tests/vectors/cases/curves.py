@@ -3,44 +3,108 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from tests.reference.curves import demand
-from tests.vectors.cases.codec import order_of, show_auth
-from walras.auths import Auth, Leg, Step
+from tests.reference.curves import Ramp, demand
+from tests.vectors.cases.codec import order_of, reading_of, show_auth, show_cost
+from walras.auths import Auth, Cost, Leg, Limits, Step, Submission, Term
 
 TOP = 2**112
 RATE = 2**48
-FAR = 2**162 - 1
+FAR = 2**181 - 1
 Case = tuple[str, Auth, Mapping[int, int]]
 
 
 def build() -> dict[str, Any]:
-    return {"cases": [curve_case(*case) for case in (*single(), *portfolios(), *random_ones())]}
+    cases = [curve_case(*case) for case in (*single(), *portfolios(), *random_ones())]
+    guarded = [
+        curve_case(f"{name}, in costs", auth, ticks, guard=3 + 1000 * i)
+        for i, (name, auth, ticks) in enumerate((*single(), *portfolios()))
+    ]
+    return {
+        "cases": [*cases, *guarded, *limited()],
+        "costs": [cost_case(*case) for case in costs()],
+    }
 
 
-def curve_case(name: str, auth: Auth, ticks: Mapping[int, int]) -> dict[str, Any]:
-    order = order_of(auth)
+def curve_case(
+    name: str, auth: Auth, ticks: Mapping[int, int], *, guard: int = 0, done: int = 0
+) -> dict[str, Any]:
+    order = order_of(auth, guard)
     return {
         "name": name,
         "auth": show_auth(auth),
         "ticks": ticks,
-        "points": [(pi, *demand(order, ticks, pi)) for pi in prices(auth, ticks)],
+        "guard": guard,
+        "done": done,
+        "points": [
+            (pi, *demand(order, ticks, pi, done))
+            for pi in prices(order.window, [*order.ramps(ticks), *order.domain(ticks, done)], FAR)
+        ],
     }
 
 
-def prices(auth: Auth, ticks: Mapping[int, int]) -> list[int]:
-    """Portfolio prices X84 worth a look, descending."""
-    window = auth.gross
+def cost_case(name: str, cost: Cost) -> dict[str, Any]:
+    shown = reading_of(Submission((), 0, (cost,))).costs[0]
+    far = 2**156
+    return {
+        "name": name,
+        "cost": show_cost(shown),
+        "top": int(shown.top * 2**40),
+        "bottom": int(shown.bottom * 2**40),
+        "points": [
+            (shadow, shown.demand(shadow)) for shadow in prices(shown.window, shown.ramps(), far)
+        ],
+    }
+
+
+def limited() -> Iterator[dict[str, Any]]:
+    """Curves cut at either side, near their limits to the ulp."""
+    tick = {0: 1 << 33}
+    bid = one(100 << 40, [(10, 1 << 36), (7, 0)])
+    quote = one(100 << 40, [(10, 0), (5, 9)], [(8, 0), (9, 3)], 1 << 40)
+    for name, auth, low, high in (
+        ("limit within the first step", bid, 0, 4),
+        ("limit within the second step", bid, 0, 13),
+        ("limit at a kink", bid, 0, 10),
+        ("limit at the rate", bid, 0, 17),
+        ("limit beyond the rate", bid, 0, 18),
+        ("limit of nothing", bid, 0, 0),
+        ("limits of a quote", quote, 9, 12),
+        ("the quote may not sell", quote, 0, 12),
+        ("the quote may not buy", quote, 9, 0),
+    ):
+        within = replace(auth, limits=Limits(low, high))
+        ends = {0, -low << 44, high << 44}
+        for done in sorted(ends | {(high << 44) - 1, 1 - (low << 44), (high << 44) // 3 + 1}):
+            if -low << 44 <= done <= high << 44:
+                yield curve_case(f"{name}, done {done}", within, tick, guard=2, done=done)
+
+
+def costs() -> Iterator[tuple[str, Cost]]:
+    pair = (Term(0, 1), Term(1, -1))
+    yield "a cost that buys", Cost(pair, 7 << 40, 0, steps([(9, 1 << 38), (0, 5), (4, 0)]), ())
+    yield "a cost that sells", Cost(pair, -7, 0, (), steps([(9, 0), (3, 1)]))
+    yield "a cost of both sides", Cost(pair, -5, 11, steps([(3, 0)]), steps([(6, 1 << 40)]))
+    yield "a wall", Cost(pair, 0, 0, steps([(9, 0), (0, TOP - 36)]), ())
+    yield "a wall at nothing", Cost(pair, 0, 0, steps([(0, 1 << 60)]), steps([(0, 1 << 70)]))
+    heavy = tuple(Term(j, 2**20 * (-1) ** j) for j in range(16))
+    yield "the heaviest cost", Cost(heavy, TOP, 0, steps([(RATE - 1, 5)]), ())
+    yield "the lightest, widest", Cost((Term(3, 1),), -TOP, 0, (), steps([(RATE - 1, 0), (1, 0)]))
+
+
+def prices(window: int, ramps: Iterable[tuple[int, Ramp]], far: int) -> list[int]:
+    """Prices X84 worth a look, descending."""
     beside = {0, 1, window - 1, window, window + 1}
-    found = {FAR, -FAR, 0}
-    for sign, ramp in order_of(auth).ramps(ticks):
+    found = {far, -far, 0}
+    for sign, ramp in ramps:
         for m in (ramp.top, ramp.top - ramp.drop):
             kink = int(sign * m * 2**84)
             found |= {kink + side * ulps for side in (-1, 1) for ulps in beside}
         found.add(int(sign * (ramp.top - ramp.drop / 3) * 2**84))
-    return sorted((pi for pi in found if abs(pi) <= FAR), reverse=True)
+    return sorted((pi for pi in found if abs(pi) <= far), reverse=True)
 
 
 def one(first: int, buy: Any = (), sell: Any = (), gap: int = 0) -> Auth:

@@ -1,77 +1,45 @@
-"""Bodies: every rule kept at its boundary and broken just beyond it (SPEC §2, rules 1-5)."""
+"""Bodies: every rule kept at its boundary and broken just beyond it (SPEC §2, rules 1-6)."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from tests.reference import formulae, wire
-from tests.vectors.cases.codec import show_order
-
-COUNT = 70
-PRODUCTS = [
-    {"id": k, "scale": (1 + 977 * k) << 24, "tickBps": 1 + 7 * k % 255} for k in range(COUNT)
-]
-TICKS = {p["id"]: formulae.tick(p["scale"], p["tickBps"]) for p in PRODUCTS}
-OVERHEAD = 69
-TOP_PRICE = 2**112
-TOP_RATE = 2**48
-Pairs = Sequence[tuple[int, int]]
-Case = tuple[str, bytes, int | None, int]  # name, body, declared units, ciphertext length or 0
-
-
-def body(
-    products: Sequence[int],
-    *auths: bytes,
-    kind: int = 0,
-    valid_until: int = 0,
-    n_products: int | None = None,
-    n_auths: int | None = None,
-    n_costs: int = 0,
-) -> bytes:
-    return b"".join(
-        (
-            bytes((kind,)),
-            valid_until.to_bytes(5),
-            bytes((len(products) if n_products is None else n_products,)),
-            *(product.to_bytes(2) for product in products),
-            bytes((len(auths) if n_auths is None else n_auths, n_costs)),
-            *auths,
-        )
-    )
-
-
-def auth(
-    legs: Pairs = ((0, 1),),
-    first: int = 100 << 40,
-    buy: Pairs = (),
-    sell: Pairs = (),
-    *,
-    gap: int | None = None,
-    flags: int = 0,
-    counts: tuple[int, int, int] | None = None,
-) -> bytes:
-    if gap is None and buy and sell:
-        gap = 0
-    return b"".join(
-        (
-            bytes((flags, *(counts or (len(legs), len(buy), len(sell))))),
-            *(bytes((index,)) + weight.to_bytes(3, signed=True) for index, weight in legs),
-            first.to_bytes(16, signed=True),
-            b"" if gap is None else gap.to_bytes(14),
-            *(width.to_bytes(6) + increment.to_bytes(14) for width, increment in (*buy, *sell)),
-        )
-    )
-
-
-BUY = auth(buy=((1000, 5),))
-SELL = auth(sell=((1000, 5),))
-PAIR = auth(((0, 3), (1, -2)), -7 << 40, ((10, 0), (0, 9)), ((4, 1 << 50),), gap=1 << 41)
+from tests.reference import escrow, wire
+from tests.vectors.cases.bodies import (
+    BUY,
+    COUNT,
+    OVERHEAD,
+    PAIR,
+    PRODUCTS,
+    SELL,
+    TICKS,
+    TOP_PRICE,
+    TOP_RATE,
+    Case,
+    auth,
+    body,
+    cost,
+    fits,
+    least_units,
+    longest_ciphertext,
+    named,
+)
+from tests.vectors.cases.codec import show_reading
+from tests.vectors.cases.decode_costs import SOFT, costs_and_limits
 
 
 def build() -> dict[str, Any]:
-    cases = [*heads(), *auths(), *curves(), *endings(), *capacity(), *mutations()]
+    cases = [
+        *heads(),
+        *auths(),
+        *curves(),
+        *endings(),
+        *capacity(),
+        *costs_and_limits(),
+        *mutations(),
+    ]
     return {
         "products": [p | {"tick": TICKS[p["id"]]} for p in PRODUCTS],
         "cases": [decoded(*case) for case in cases],
@@ -94,20 +62,12 @@ def decoded(name: str, raw: bytes, units: int | None, length: int) -> dict[str, 
         "cover": None,
     }
     if not reading.reason:
-        case["submission"] = {
-            "validUntil": reading.valid_until,
-            "auths": [show_order(order) for order in reading.orders],
-        }
+        case["submission"] = show_reading(reading)
         case["cover"] = {
-            "cash": wire.needed_cash(reading.orders),
-            "lots": {k: wire.needed_lots(reading.orders, k) for k in reading.products},
+            "cash": escrow.needed_cash(reading),
+            "lots": {k: escrow.needed_lots(reading, k) for k in reading.products},
         }
     return case
-
-
-def named(cases: dict[str, bytes]) -> Iterator[Case]:
-    for name, raw in cases.items():
-        yield name, raw, None, 0
 
 
 def heads() -> Iterator[Case]:
@@ -118,7 +78,6 @@ def heads() -> Iterator[Case]:
         {
             "one buy": whole,
             "valid until the end of time": body([0], BUY, valid_until=2**40 - 1),
-            "kind 1": body([0], BUY, kind=1),
             "kind 255": body([0], BUY, kind=255),
             "no products": body([], BUY),
             "no products, no auths": body([]),
@@ -127,7 +86,7 @@ def heads() -> Iterator[Case]:
             "65 auths": body([0], *[BUY] * 65),
             "one auth more than there is": body([0], BUY, n_auths=2),
             "one auth fewer than there is": body([0], BUY, BUY, n_auths=1),
-            "a cost": body([0], BUY, n_costs=1),
+            "a cost that is not there": body([0], BUY, n_costs=1),
             "more products than bytes": body([0], BUY, n_products=255),
             "highest product": body([COUNT - 1], BUY),
             "unknown product": body([COUNT], BUY),
@@ -135,7 +94,7 @@ def heads() -> Iterator[Case]:
             "products equal": body([3, 3], PAIR),
             "products descending": body([4, 3], PAIR),
             "products ascending, second unknown": body([3, COUNT], PAIR),
-            "unknown product and kind 1": body([COUNT], BUY, kind=1),
+            "unknown product and kind 2": body([COUNT], BUY, kind=2),
         }
     )
     for count in (27, 64, 65):
@@ -144,14 +103,13 @@ def heads() -> Iterator[Case]:
 
 
 def auths() -> Iterator[Case]:
-    """Rule 4: shape and legs."""
+    """Rule 5: shape and legs."""
     sixteen = [(k, k + 1) for k in range(16)]
     ids = range(16)
     yield from named(
         {
             "one sell": body([0], SELL),
             "a two-sided pair": body([5, 9], PAIR),
-            "flags 1": body([0], auth(buy=((1, 0),), flags=1)),
             "flags 128": body([0], auth(buy=((1, 0),), flags=128)),
             "no legs": body([0], auth((), buy=((1, 0),))),
             "no steps": body([0], auth()),
@@ -186,7 +144,7 @@ def auths() -> Iterator[Case]:
 
 
 def curves() -> Iterator[Case]:
-    """Rule 4: prices and sides. τ of product 0 is TICKS[0], W of a single leg is 1."""
+    """Rule 5: prices and sides. τ of product 0 is TICKS[0], W of a single leg is 1."""
     tau = TICKS[0]
     low = -TOP_PRICE + tau  # a first price from which one flat step just fits
     wide = TOP_RATE  # W²·width of the widest side
@@ -255,7 +213,7 @@ def curves() -> Iterator[Case]:
 
 
 def endings() -> Iterator[Case]:
-    """Rule 5."""
+    """Rule 6."""
     yield from named(
         {
             "a byte after the end": body([0], BUY) + b"\x00",
@@ -270,7 +228,7 @@ def endings() -> Iterator[Case]:
 
 
 def capacity() -> Iterator[Case]:
-    """Rules 2 and 4: gas at the declared units, and the precedence of reasons."""
+    """Rules 2 and 5: gas at the declared units, and the precedence of reasons."""
     one, two, whole = body([0], BUY), body([0], BUY, BUY), body([5, 9], PAIR)
     for name, raw in (("a buy", one), ("two buys", two), ("a pair", whole)):
         least = least_units(raw)
@@ -280,14 +238,14 @@ def capacity() -> Iterator[Case]:
             longest = longest_ciphertext(raw, units)
             for length in (longest, longest + 1, 60_000):
                 yield f"{name} in a ciphertext of {length} bytes, {units} units", raw, units, length
-    yield "gas used up to the last unit", one, *used_up()
+    yield "gas used up to the last unit", *used_up()
     yield "no units", one, 0, 0
     bare = least_units(one) - 1  # enough for the head
     yield "64 products in one unit", body(range(64), BUY), 1, 0
-    yield "kind 1 in one unit", body([0], BUY, kind=1), 1, 0
+    yield "kind 2 in one unit", body([0], BUY, kind=2), 1, 0
     yield "unknown product in one unit", body([COUNT], BUY), 1, 0
     yield "a zero weight that is not paid for", body([0], auth(((0, 0),), buy=((1, 0),))), bare, 0
-    yield "a flag that is not paid for", body([0], auth(buy=((1, 0),), flags=1)), bare, 0
+    yield "a flag that is not paid for", body([0], auth(buy=((1, 0),), flags=2)), bare, 0
     yield "paid for the first of two auths", two, least_units(two) - 1, 0
     yield (
         "bad first auth, second not paid for",
@@ -304,27 +262,15 @@ def capacity() -> Iterator[Case]:
     yield "paid for, with a byte after the end", one + b"\x00", least_units(one), 0
 
 
-def fits(raw: bytes, length: int, units: int) -> bool:
-    return not wire.read(raw, length, units, TICKS).reason
-
-
-def least_units(raw: bytes) -> int:
-    return next(units for units in range(256) if fits(raw, OVERHEAD + len(raw), units))
-
-
-def longest_ciphertext(raw: bytes, units: int) -> int:
-    return max(length for length in range(4_000) if fits(raw, length, units))
-
-
-def used_up() -> tuple[int, int]:
-    """Units and a ciphertext length at which one buy takes exactly the gas declared."""
-    parts = ("submission", "product", "auth", "leg", "step")
-    fixed = sum(wire.GAS[part] for part in parts)
-    for length in range(1, 1_000):
-        gas = fixed + wire.GAS["byte"] * length
-        units = gas // wire.UNIT_GAS
-        if gas % wire.UNIT_GAS == 0 and length + 22 + 64 <= 15 * units:
-            return units, length
+def used_up() -> tuple[bytes, int, int]:
+    """A bid, units and a ciphertext length at which it takes exactly the gas declared."""
+    for steps in range(1, 17):
+        raw = body([0], auth(buy=((1, 0),) * steps))
+        for length in range(1, 1_000):
+            reading = wire.read(raw, length, 255, TICKS)
+            units = reading.gas // wire.UNIT_GAS
+            if reading.gas % wire.UNIT_GAS == 0 and fits(raw, length, units):
+                return raw, units, length
     raise AssertionError("no length uses the gas up")
 
 
@@ -343,8 +289,10 @@ def mutations() -> Iterator[Case]:
             auth(((0, 1),), 1 << 60, ((1 << 40, 0),)),
             auth(((1, 1),), -(1 << 80), ((2, 0),), ((5, 7),)),
         ),
+        body([5, 9], PAIR, auth(buy=((4, 2),), limits=(1, 2)), SOFT, n_auths=2, n_costs=1),
+        body([0], BUY, SELL, SOFT, cost(((1, 3),)), kind=1, n_auths=2, n_costs=2),
     ]
-    for i in range(120):
+    for i in range(200):
         raw = bytearray(rng.choice(bases))
         for _ in range(rng.choice((1, 1, 1, 2, 4))):
             at = rng.randrange(len(raw))

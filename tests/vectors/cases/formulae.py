@@ -74,13 +74,20 @@ def reference_case(
 
 
 def loss_cases() -> Iterator[dict[str, Any]]:
-    for slopes in (0, 1, 2**89 - 1, 2**89, 2**89 + 1, 2**120):
+    for slopes, costs in (
+        *((slopes, 0) for slopes in (0, 1, 2**89 - 1, 2**89, 2**89 + 1, 2**120)),
+        (0, 1),
+        (2**89 - 1, 2**44 - 1),
+        (2**89 + 1, 2**44 + 1),
+        (0, 2**230),
+    ):
         for lines in ([], [(0, LOW)], [(1, LOW), (-2, HIGH)], [(-(2**39), HIGH)] * 3):
             yield {
                 "slopes": slopes,
                 "excesses": [e for e, _ in lines],
                 "scales": [scale for _, scale in lines],
-                "loss": formulae.loss(slopes, lines),
+                "costs": costs,
+                "loss": formulae.loss(slopes, lines, costs),
             }
 
 
@@ -93,12 +100,14 @@ def freedom_cases() -> Iterator[dict[str, Any]]:
         [(51, 10**6 << 44, 100 << 24), (3, 5 << 43, 1 << 30), (2, 0, 1 << 50)],
         [(2**39, 2**95, HIGH)] * 4,
     ):
-        yield {
-            "gross": [gross for gross, _, _ in lines],
-            "volumes": [volume for _, volume, _ in lines],
-            "scales": [scale for _, _, scale in lines],
-            "freedom": formulae.freedom(lines),
-        }
+        for spans in (0, 1, 2**80 - 1, 2**80, 2**130 + 1):
+            yield {
+                "gross": [gross for gross, _, _ in lines],
+                "volumes": [volume for _, volume, _ in lines],
+                "scales": [scale for _, _, scale in lines],
+                "spans": spans,
+                "freedom": formulae.freedom(lines, spans),
+            }
 
 
 def house_cases() -> Iterator[dict[str, int]]:

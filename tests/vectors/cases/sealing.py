@@ -9,6 +9,7 @@ from typing import Any
 from tests.reference import sealing as ref
 from tests.reference.keccak import keccak256
 from tests.reference.secp256k1 import G, N, P, Point, address, lift, multiply
+from tests.reference.standing import stand_hash
 
 SEED = keccak256(b"operator seed of the vectors")
 MARKET = keccak256(b"market")[12:]
@@ -50,12 +51,30 @@ def flip(data: bytes, byte: int, bit: int) -> bytes:
 
 def build() -> dict[str, Any]:
     return {
-        "tags": {name: ref.tag(name) for name in ("batch", "rho", "key", "stream", "seal")},
+        "tags": {
+            name: ref.tag(name) for name in ("batch", "rho", "key", "stream", "seal", "stand")
+        },
         "batches": list(batches()),
         "keys": list(keys()),
         "seals": list(seals()),
         "opens": [opened(*case) for case in opens()],
+        "stands": list(stands()),
     }
+
+
+def stands() -> Iterator[dict[str, Any]]:
+    """Hashes of standing submissions; the same bytes may be body or progress."""
+    most = 2**92
+    for body, done in (
+        (b"", []),
+        (b"", [0]),
+        (bytes(16), []),
+        (text(57), [1, -1]),
+        (text(57), [-1, 1]),
+        (text(500), [most, -most, 0, 7]),
+        (text(500) + (7).to_bytes(16), [most, -most, 0]),
+    ):
+        yield {"body": body, "done": done, "hash": stand_hash(body, done)}
 
 
 def batches() -> Iterator[dict[str, Any]]:
