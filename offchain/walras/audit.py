@@ -12,18 +12,20 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
-from walras.auths import Auth
-from walras.batch import BatchState
-from walras.certificate import Opened, Settlement, evaluate, open_batch, priced_products, settle
-from walras.curve import breakpoints
+from walras.auths import Submission
+from walras.batch import AccountState, BatchState
+from walras.certificate import Settlement, evaluate, settle
+from walras.curve import breakpoints, cost_breakpoints, cost_sum, portfolio_price
+from walras.decoding import VoidReason
 from walras.errors import CertificateError, ClearingError
 from walras.numbers import X40, X44, X84
+from walras.opening import Entry, Opened, open_batch, priced_products
 from walras.settlement import apply, outcome_hash
-from walras.submission import VoidReason
 
 __all__ = ["AuditReport", "Check", "Posted", "SecondOpinion", "audit", "surplus_of"]
 
 SecondOpinion = Callable[[BatchState, Sequence[Opened]], Mapping[int, int]]
+"""Another solver's prices X84 by product."""
 
 _AGREEMENT: Final = Fraction(
     1, 10**6
@@ -36,11 +38,12 @@ class Posted:
 
     ``prices`` X84 and ``volumes`` lots X44 by product, ``loss`` and ``freedom`` X40 and ``live``
     from the event; ``voids`` from the void events by address, ``void_count`` from the settlement's;
-    ``outcome`` is the stored hash; ``after`` are the ledgers, houses and references the settlement
-    left.
+    ``outcome`` is the stored hash; ``after`` are the ledgers, houses, references and standing
+    submissions the settlement left. ``shadows`` X84 by account from the settlement's calldata.
     """
 
     prices: Mapping[int, int]
+    shadows: Mapping[bytes, tuple[int, ...]]
     volumes: Mapping[int, int]
     live: int
     void_count: int
@@ -89,14 +92,14 @@ class AuditReport:
 
 def audit(
     state: BatchState,
-    ciphertexts: Mapping[bytes, bytes],
+    entries: Sequence[Entry],
     posted: Posted,
     second_opinion: SecondOpinion | None = None,
 ) -> AuditReport:
     """Open, settle and compare. Never raises for what the chain says, only reports it."""
-    checks = [_completeness(state, ciphertexts, posted)]
+    checks = [_completeness(state, entries, posted)]
     try:
-        opened = open_batch(state, ciphertexts)
+        opened = open_batch(state, entries)
     except CertificateError as error:
         checks.append(Check("opening", False, str(error)))
         return AuditReport(state.number, (), None, {}, {}, tuple(checks))
@@ -107,7 +110,7 @@ def audit(
     settlement: Settlement | None = None
     deviations: dict[int, Fraction] = {}
     if set(priced_products(opened)) <= set(posted.prices) <= set(state.products):
-        settlement = evaluate(state, opened, posted.prices)
+        settlement = evaluate(state, opened, posted.prices, _costed(opened, posted))
         checks.append(_figures(settlement, posted))
         checks.append(_ledgers(apply(state, settlement), posted.after))
     if second_opinion is not None:
@@ -117,37 +120,56 @@ def audit(
     return AuditReport(state.number, opened, settlement, surplus, deviations, tuple(checks))
 
 
-def surplus_of(auth: Auth, ticks: Mapping[int, int], rate: int, pi: int) -> Fraction:
-    """∫ m over the traded rate less π times the rate, in cash units; ``rate`` X44, ``pi`` X84.
+def surplus_of(
+    submission: Submission,
+    ticks: Mapping[int, int],
+    rates: Sequence[int],
+    prices: Mapping[int, int],
+) -> Fraction:
+    """What ``rates`` (X44) are worth on its own curves and costs less their price, in cash units.
 
-    Never negative where the rate is the curve's demand at π: the curve lies above π up to there.
+    Σ_j ∫ m_j + Σ_d ∫ m_d − Σ_j (w_j·p) y_j; ``prices`` X84 by product. Never negative at the rates
+    of its demand, but for what the costs' rounding is worth.
     """
-    target, zero = Fraction(rate, X44), Fraction(0)
-    value = -target * Fraction(pi, X84)
-    for (left, high), (right, low) in pairwise(breakpoints(auth, ticks)):
-        start: Fraction = max(min(target, zero), Fraction(left))
-        end: Fraction = min(max(target, zero), Fraction(right))
+    worth = Fraction(0)
+    for auth, guard, rate in zip(submission.auths, submission.guards, rates, strict=True):
+        worth += _value(breakpoints(auth, ticks, guard), Fraction(rate, X44))
+        worth -= Fraction(rate, X44) * Fraction(portfolio_price(auth, prices), X84)
+    for cost in submission.costs:
+        worth += _value(cost_breakpoints(cost), Fraction(cost_sum(cost, rates), X44))
+    return worth
+
+
+def _value(points: Sequence[tuple[int, int]], target: Fraction) -> Fraction:
+    """∫ m from 0 to ``target``; beyond its ends a curve goes on level."""
+    first, last = points[0], points[-1]
+    low, high = min(target, Fraction(first[0])), max(target, Fraction(last[0]))
+    whole: list[tuple[Fraction | int, int]] = [(low, first[1]), *points, (high, last[1])]
+    zero, worth = Fraction(0), Fraction(0)
+    for (left, upper), (right, lower) in pairwise(whole):
+        start = max(min(target, zero), Fraction(left))
+        end = min(max(target, zero), Fraction(right))
         if start >= end:
             continue
-        slope = Fraction(low - high, right - left)
-        area = (end - start) * (high + slope * ((start + end) / 2 - left)) / X40
-        value += area if target > 0 else -area
-    return value
+        slope = Fraction(lower - upper) / (right - left)
+        area = (end - start) * (upper + slope * ((start + end) / 2 - left)) / X40
+        worth += area if target > 0 else -area
+    return worth
 
 
-def _completeness(state: BatchState, ciphertexts: Mapping[bytes, bytes], posted: Posted) -> Check:
+def _completeness(state: BatchState, entries: Sequence[Entry], posted: Posted) -> Check:
     live = {account.address for account in state.accounts}
-    missing = live - set(ciphertexts)
-    passed = not missing and posted.live == len(live) == len(ciphertexts)
+    missing = live - {entry.account for entry in entries}
+    passed = not missing and posted.live == len(live) == len(entries)
     detail = f"{len(live)} accounts were live at lock-out, the settlement listed {posted.live}"
     if missing:
-        detail += f"; no ciphertext of {_names(missing)}"
+        detail += f"; nothing is known of {_names(missing)}"
     return Check("completeness", passed, detail)
 
 
 def _openings(opened: Sequence[Opened]) -> Check:
     count = sum(one.reason is not VoidReason.UNOPENED for one in opened)
-    detail = f"{count} of {len(opened)} ciphertexts open; all match the hashes stored at their seal"
+    detail = f"{count} of {len(opened)} submissions open; all match the hashes stored for them"
     return Check("opening", True, detail)
 
 
@@ -164,7 +186,7 @@ def _voids(opened: Sequence[Opened], posted: Posted) -> Check:
 
 def _certificate(state: BatchState, opened: Sequence[Opened], posted: Posted) -> Check:
     try:
-        settle(state, opened, posted.prices)
+        settle(state, opened, posted.prices, _costed(opened, posted))
     except CertificateError as error:
         return Check("certificate", False, str(error))
     count = len(posted.prices)
@@ -190,6 +212,16 @@ def _figures(settlement: Settlement, posted: Posted) -> Check:
     return Check("figures", True, "volumes and bounds of the event are exact")
 
 
+def _costed(opened: Sequence[Opened], posted: Posted) -> dict[bytes, tuple[int, ...]]:
+    """The posted shadow prices of those that have costs."""
+    costs = {one.account.address for one in opened if one.costs}
+    return {account: values for account, values in posted.shadows.items() if account in costs}
+
+
+def _stands(account: AccountState) -> tuple[bytes, int, bool] | None:
+    return (account.seal_hash, account.units, account.uncovered) if account.standing else None
+
+
 def _ledgers(expected: BatchState, found: BatchState) -> Check:
     wrong = []
     after = {account.address: account for account in found.accounts}
@@ -200,6 +232,8 @@ def _ledgers(expected: BatchState, found: BatchState) -> Check:
             wrong.append(f"cash of {_names([account.address])}")
         if any(lots.get(k, 0) != held for k, held in account.lots.items()):
             wrong.append(f"lots of {_names([account.address])}")
+        if other is not None and _stands(other) != _stands(account):
+            wrong.append(f"what stands of {_names([account.address])}")
     for k, product in expected.products.items():
         other_product = found.products.get(k)
         if other_product is None or other_product.house != product.house:
@@ -238,23 +272,13 @@ def _surpluses(
     state: BatchState, opened: Sequence[Opened], settlement: Settlement
 ) -> dict[bytes, Fraction]:
     ticks = state.ticks
-    gains: dict[bytes, Fraction] = {}
-    for one in opened:
-        address = one.account.address
-        if address not in settlement.rates or one.submission is None:
-            continue
-        gains[address] = sum(
-            (
-                surplus_of(auth, ticks, rate, _portfolio_price(auth, settlement.prices))
-                for auth, rate in zip(one.submission.auths, settlement.rates[address], strict=True)
-            ),
-            Fraction(0),
+    return {
+        one.account.address: surplus_of(
+            one.submission, ticks, settlement.rates[one.account.address], settlement.prices
         )
-    return gains
-
-
-def _portfolio_price(auth: Auth, prices: Mapping[int, int]) -> int:
-    return sum(leg.weight * prices[leg.product] for leg in auth.legs)
+        for one in opened
+        if one.submission is not None and one.account.address in settlement.rates
+    }
 
 
 def _names(addresses: Sequence[bytes] | set[bytes]) -> str:

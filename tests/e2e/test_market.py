@@ -8,6 +8,7 @@ from tests.e2e.venue import CASH_UNIT, LOT, QUICK, Venue, buy, sell
 from walras.batch import CASH
 from walras.certificate import open_batch, settle
 from walras.chain.artifacts import load
+from walras.chain.books import book_at_lock_out
 from walras.chain.client import connect
 from walras.chain.market import Market
 from walras.chain.reverts import ADVICE
@@ -16,7 +17,7 @@ from walras.clearing.problem import solve_batch
 from walras.errors import ChainError, NoContract, NodeUnreachable, Reverted, WrongChain
 from walras.schedule import Phase
 from walras.sealing import encode_point
-from walras.settlement import outcome_hash
+from walras.settlement import encode_submissions, outcome_hash
 
 pytestmark = pytest.mark.chain
 
@@ -59,15 +60,16 @@ def test_a_batch_from_deposit_to_withdrawal(venue: Venue) -> None:
     assert not venue.market.account(idle.sender.address).live
     venue.advance(1, Phase.CLEARING)
 
-    state, ciphertexts = venue.market.state_at_lock_out(1)
+    book = book_at_lock_out(venue.market, 1)
+    state = book.state
     assert {a.address for a in state.accounts} == {
         to_canonical_address(t.sender.address) for t in (buyer, seller)
     }
-    opened = open_batch(state, ciphertexts)
-    prices = solve_batch(state, opened)
-    settlement = settle(state, opened, prices)
+    opened = open_batch(state, book.entries)
+    prices, shadows = solve_batch(state, opened)
+    settlement = settle(state, opened, prices, shadows)
     before = venue.market.account(buyer.sender.address)
-    venue.operator.settle(1, prices, list(ciphertexts.items()))
+    venue.operator.settle(1, prices, encode_submissions(book.entries, shadows))
 
     event = venue.market.settled_event(1)
     assert event is not None
@@ -80,7 +82,7 @@ def test_a_batch_from_deposit_to_withdrawal(venue: Venue) -> None:
         outcome_hash(list(prices), list(prices.values()))
     ]
     # A settled batch is rebuilt as lock-out fixed it, not as the settlement left it.
-    assert venue.market.state_at_lock_out(1) == (state, ciphertexts)
+    assert book_at_lock_out(venue.market, 1) == book
 
     after = venue.market.account(buyer.sender.address)
     address = to_canonical_address(buyer.sender.address)

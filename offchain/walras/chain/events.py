@@ -28,6 +28,7 @@ __all__ = [
     "Withdrawn",
 ]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Where a log stands: its block, its place in it, its transaction."""

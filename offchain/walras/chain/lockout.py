@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from eth_utils.address import to_canonical_address
+from eth_utils.address import to_canonical_address, to_checksum_address
 
 from walras.batch import CASH, AccountState, Amendment, BatchState, Product
 from walras.bodies import Bodies
@@ -20,7 +20,16 @@ from walras.sealing import SEAL_OVERHEAD, batch_id, seal_hash, unseal
 if TYPE_CHECKING:
     from walras.chain.market import Market
 
-__all__ = ["PAUSED", "STANDING", "Book", "LiveSeal", "as_history", "live_seals", "read_book"]
+__all__ = [
+    "PAUSED",
+    "STANDING",
+    "Book",
+    "LiveSeal",
+    "as_history",
+    "live_seals",
+    "read_after",
+    "read_book",
+]
 
 STANDING: Final = 1  # flags of an account, SPEC §9
 PAUSED: Final = 2
@@ -122,6 +131,35 @@ def read_book(
     return Book(state, tuple(one.entry for one in live))
 
 
+def read_after(market: Market, before: BatchState, block: int) -> BatchState:
+    """The same products and accounts as of `block`, once the batch is settled."""
+    (treasury,) = market.read_all([("treasury",)], block)
+    words = market.read_all([("product", k) for k in before.products], block)
+    owners = {account.address: to_checksum_address(account.address) for account in before.accounts}
+    stored = market.read_all([("account", owner) for owner in owners.values()], block)
+    pairs = [(one.address, k) for one in before.accounts for k in (CASH, *one.lots)]
+    balances = market.read_all([("balanceOf", owners[a], k) for a, k in pairs], block)
+    held = dict(zip(pairs, balances, strict=True))
+    return replace(
+        before,
+        products={k: Product(k, *w) for k, w in zip(before.products, words, strict=True)},
+        house_cash=treasury[0],
+        accounts=tuple(
+            replace(
+                one,
+                cash=held[one.address, CASH],
+                lots={k: held[one.address, k] for k in one.lots},
+                units=raw[4],
+                seal_hash=raw[6],
+                standing=bool(raw[5] & STANDING),
+                uncovered=bool(raw[5] & UNCOVERED),
+                amendment=None,
+            )
+            for one, raw in zip(before.accounts, stored, strict=True)
+        ),
+    )
+
+
 def _live(
     market: Market,
     batch: int,
@@ -185,9 +223,7 @@ def _foreign(owner: str, batch: int) -> str:
     )
 
 
-def _state(
-    one: _Live, touched: Sequence[int], held: Mapping[tuple[str, int], int]
-) -> AccountState:
+def _state(one: _Live, touched: Sequence[int], held: Mapping[tuple[str, int], int]) -> AccountState:
     home, units, flags, second = one.raw[2], one.raw[4], one.raw[5], one.raw[6]
     return AccountState(
         address=one.address,
@@ -202,9 +238,7 @@ def _state(
     )
 
 
-def _products(
-    one: _Live, secret: int, number: bytes, ticks: Mapping[int, int]
-) -> tuple[int, ...]:
+def _products(one: _Live, secret: int, number: bytes, ticks: Mapping[int, int]) -> tuple[int, ...]:
     """Products whose ledgers decide whether the submission is covered."""
     body: bytes | None = one.entry.payload
     length, units = SEAL_OVERHEAD + len(one.entry.payload), MAX_UNITS
@@ -215,4 +249,3 @@ def _products(
         return ()
     decoded = decode(body, ciphertext_length=length, units=units, ticks=ticks)
     return decoded.submission.products if decoded.submission is not None else ()
-

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar, cast
 
 from eth_utils.address import is_address, to_checksum_address
 
 from walras.batch import CASH, Product
-from walras.bodies import Bodies, Known, learn
 from walras.chain import events
 from walras.chain.artifacts import load
 from walras.chain.client import Client
 from walras.chain.interface import call
-from walras.chain.lockout import STANDING, Book, LiveSeal, as_history, live_seals, read_book
+from walras.chain.lockout import LiveSeal, as_history, live_seals
 from walras.chain.logs import read_events
-from walras.chain.postings import read_posting
 from walras.chain.sender import Sender
 from walras.chain.trader import Trader
 from walras.chain.views import (
@@ -187,79 +185,32 @@ class Market:
             )
         return self.client.first_block_from(lock_out, head) - 1
 
-    def book_at_lock_out(
-        self,
-        batch: int,
-        *,
-        secret: int | None = None,
-        bodies: Bodies | None = None,
-    ) -> Book:
-        """What settling a batch reads, from chain data alone.
-
-        Ledgers are read now while the batch is unfinished, at its lock-out block afterwards (that
-        needs a node with old state). `secret` stands in while none is published.
-        """
-        last = self.lock_out_block(batch)
-        seals = live_seals(as_history(self.sealed_events(batch, last)))
-        stood = self.stood(last)
-        return self.book_of(batch, seals, stood, secret=secret, bodies=bodies)
-
-    def book_of(
-        self,
-        batch: int,
-        seals: Mapping[str, LiveSeal],
-        stood: Collection[str],
-        *,
-        secret: int | None = None,
-        bodies: Bodies | None = None,
-    ) -> Book:
-        """The same from live seals and accounts that ever stood, known already.
-
-        `bodies` that are missing are learned from the settlements before.
-        """
-        published, raw = self.read_all([("secret", batch), ("batch",)])
-        opened_by = published or secret
-        if not opened_by:
-            raise ChainError(f"the key of batch {batch} is not published; nothing can be opened")
-        unfinished = raw[0] == batch and not (raw[4] or raw[5])
-        block = self.client.block("latest").number if unfinished else self.lock_out_block(batch)
-        kept = Known() if bodies is None else bodies
-        self._complete(batch, block, stood, kept)
-        return read_book(
-            self, batch, block=block, secret=opened_by, seals=seals, stood=stood, bodies=kept
-        )
+    def seals(self, batch: int) -> dict[str, LiveSeal]:
+        """The last seal of every account that sealed in a batch, as its lock-out fixed them."""
+        return live_seals(as_history(self.sealed_events(batch, self.lock_out_block(batch))))
 
     def stood(self, last: int | None = None) -> frozenset[str]:
-        """Accounts that ever stood, up to block `last`."""
-        return frozenset(
-            event.account
-            for event in self.history([events.Joined], last=last)
-            if isinstance(event, events.Joined)
-        )
+        """Accounts whose submission ever stood, up to block `last`."""
+        found = self.history([events.Joined], last=last)
+        return frozenset(event.account for event in found if isinstance(event, events.Joined))
 
-    def learn(self, batch: int, bodies: Bodies) -> None:
-        """Keep what the settlement of a batch showed of the submissions that stand after it."""
-        settled = self.settled_event(batch)
-        if settled is not None:
-            last = self.lock_out_block(batch)
-            seals = live_seals(as_history(self.sealed_events(batch, last)))
-            bodies.keep(learn(read_posting(self, settled, seals)))
+    def applied_block(self, settled: events.Settled) -> int:
+        """The block with which a settled batch was written to all its accounts.
 
-    def _complete(self, batch: int, block: int, stood: Collection[str], bodies: Bodies) -> None:
-        """Learn the bodies behind the hashes of `block`, from the newest settlement back."""
-        words = self.read_all([("account", owner) for owner in stood], block)
-        missing = {raw[6] for raw in words if raw[5] & STANDING and not bodies.find(raw[6])}
-        if not missing:
-            return
-        batches = {
-            event.batch
-            for event in self.history([events.Settled], last=block)
-            if isinstance(event, events.Settled) and event.batch < batch
-        }
-        for earlier in sorted(batches, reverse=True):
-            self.learn(earlier, bodies)
-            if all(bodies.find(hash_) for hash_ in missing):
-                return
+        Raises ChainError while accounts wait for it.
+        """
+        chunks = {event.transaction for event in self.verified_events(settled.batch)}
+        if settled.transaction not in chunks:
+            return settled.block_number
+        found = self.history([events.Applied], settled.block_number)
+        own = [e for e in found if isinstance(e, events.Applied) and e.batch == settled.batch]
+        waiting = settled.live - sum(event.accounts for event in own)
+        if waiting:
+            raise ChainError(
+                f"batch {settled.batch} is settled but not yet written to {waiting} accounts; "
+                "`walras clearer once` writes it"
+            )
+        return own[-1].block_number
 
     # ----------------------------------------------------------------------------------- reading
 
@@ -294,9 +245,7 @@ class Market:
         end = last
         if end is None:
             end = self.client.first_block_from(bounds.end, head) - 1
-        return read_events(
-            self.client, self.address, kinds, first=first, last=end, indexed=batch
-        )
+        return read_events(self.client, self.address, kinds, first=first, last=end, indexed=batch)
 
     def _only(self, batch: int, kind: type[E]) -> E | None:
         found = self._within(batch, kind)

@@ -14,6 +14,7 @@ from walras.chain.events import Settled, Verified
 from walras.chain.interface import arguments_of
 from walras.chain.lockout import LiveSeal
 from walras.errors import ChainError
+from walras.opening import Entry
 from walras.sealing import batch_id
 from walras.settlement import decode_submissions
 
@@ -39,9 +40,7 @@ def read_posted(market: Market, settled: Settled) -> Posted:
     Raises ChainError if the node does not show it, or a contract in between sent it.
     """
     transactions = list(_transactions(market, settled))
-    return Posted(
-        tuple(transactions), tuple(_submissions(market, hash_) for hash_ in transactions)
-    )
+    return Posted(tuple(transactions), tuple(_submissions(market, hash_) for hash_ in transactions))
 
 
 def read_posting(market: Market, settled: Settled, seals: Mapping[str, LiveSeal]) -> Posting:
@@ -49,12 +48,16 @@ def read_posting(market: Market, settled: Settled, seals: Mapping[str, LiveSeal]
     batch = settled.batch
     (secret, count) = market.read_all([("secret", batch), ("productCount", batch)])
     products = market.read_all([("product", k) for k in range(count)], settled.block_number)
-    sealed = {to_canonical_address(o): (seal.units, seal.ciphertext) for o, seal in seals.items()}
+    sealed = {
+        bytes(to_canonical_address(owner)): (seal.units, seal.ciphertext)
+        for owner, seal in seals.items()
+    }
 
     def amends(account: bytes, payload: bytes) -> bool:
         return account in sealed and sealed[account][1] != payload
 
-    entries, shadows = [], {}
+    entries: list[Entry] = []
+    shadows: dict[bytes, tuple[int, ...]] = {}
     for data in read_posted(market, settled).submissions:
         some, values = decode_submissions(data, amends)
         entries += some

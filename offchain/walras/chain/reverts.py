@@ -40,6 +40,12 @@ ADVICE: Final[Mapping[str, str]] = {
     "Committed": "{0} has a submission in batch {1} that is committed since lock-in; "
     "wait for its end",
     "NotLive": "{0} has no live submission; there is nothing to cancel",
+    "NotStanding": "{0} has no standing submission; seal one first",
+    "IsPaused": "the standing submission of {0} is paused; `walras order resume` lets it trade",
+    "NotPaused": "the standing submission of {0} is not paused; there is nothing to resume",
+    "AlreadyOpen": "batch {0} is open already; nothing is left to do",
+    "Unapplied": "batch {0} is settled but not yet written to {1} accounts; "
+    "`walras clearer once` writes it",
     "KeyMissing": "batch {0} has no key; wait until the operator registers one",
     "KeyTooLate": "batch {0} has a key already or has started; register for a later batch",
     "KeyUsed": "key {0} was used before; each batch needs its own",
@@ -67,6 +73,20 @@ ADVICE: Final[Mapping[str, str]] = {
     "AccountsNotAscending": "account {0} is not above the one before; list each once, ascending",
     "AccountNotLive": "account {0} has no live submission in this batch; leave it out",
     "WrongCiphertext": "account {0} sealed other bytes; take its last seal from the chain",
+    "WrongItem": "the item of account {0} has other shadow prices or progress than its submission "
+    "asks for; take them from the chain again",
+    "WrongRun": "the run of {1} in batch {0} is at another chunk; read it again",
+    "WrongBoard": "the run was begun with other prices; go on with those, or begin a run",
+    "ChunkTooLarge": "the chunk does too much to accounts ({0} bytes, {1} gas); make it smaller",
+    "NothingToApply": "no settlement in chunks of batch {0} waits to be written; nothing is left "
+    "to do",
+    "WrongEffects": "these are not the effects of chunk {1} of batch {0}; compute them again",
+    "ShadowsMismatch": "{0} shadow prices were given where the submission has {1} costs; give one "
+    "for each",
+    "ShadowOutOfRange": "shadow price {2} of cost {1} of account {0} is beyond its curve; "
+    "solve again",
+    "CostNotCleared": "cost {1} of account {0} misses clearing by {2} where {3} is allowed (X44); "
+    "solve again",
     "LiveCountMismatch": "{0} submissions were given, {1} accounts are live; list them all",
     "NotCleared": "product {0} misses clearing by {1} where {2} is allowed (X44 lots); solve again",
     "HouseShort": "the house of asset {0} would fall to {1}; fund it with `fundHouse`",

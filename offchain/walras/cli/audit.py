@@ -12,16 +12,19 @@ from eth_utils.address import to_canonical_address, to_checksum_address
 
 from walras.audit import AuditReport, Posted, SecondOpinion, audit
 from walras.batch import CASH, AccountState, BatchState
+from walras.chain.books import book_of
 from walras.chain.events import Deposited, Settled, Withdrawn
+from walras.chain.lockout import Book, read_after
 from walras.chain.market import Market
+from walras.chain.postings import read_posting
 from walras.clearing.problem import solve_batch
 from walras.cli.output import clock, console, emit, facts, json_option, say, shorten, table
 from walras.cli.session import Session, market_units, with_session
+from walras.decoding import VoidReason
 from walras.errors import ChainError
 from walras.numbers import X40, X44, ceil_div
 from walras.orders.describe import portfolio_text
 from walras.schedule import Phase
-from walras.submission import VoidReason
 from walras.units import MarketUnits, exact_text, plain_text
 
 __all__ = ["audit_command", "collect", "without_later_moves"]
@@ -49,21 +52,24 @@ def audit_command(session: Session, batch: int, engine: str, as_json: bool) -> i
     settled = market.settled_event(batch)
     if settled is None:
         return _not_settled(market, batch, as_json)
-    state, ciphertexts, posted = collect(market, settled)
-    report = audit(state, ciphertexts, posted, _opinion(engine))
+    book, posted = collect(market, settled)
+    report = audit(book.state, book.entries, posted, _opinion(engine))
     units = market_units(market.view())
     emit(as_json, _data(report, posted, units), lambda: _show(report, posted, units))
     return 0 if report.ok else 1
 
 
-def collect(market: Market, settled: Settled) -> tuple[BatchState, dict[bytes, bytes], Posted]:
+def collect(market: Market, settled: Settled) -> tuple[Book, Posted]:
     """The book as the settlement found it, and what it posted and left, all from the chain."""
-    batch, block = settled.batch, settled.block_number
-    state, ciphertexts = market.state_at_lock_out(batch, block - 1)
-    after, _ = market.state_at_lock_out(batch, block)
+    batch = settled.batch
+    seals = market.seals(batch)
+    book = book_of(market, batch, seals, market.stood(settled.block_number))
     (outcome,) = market.read_all([("outcome", batch)])
+    applied = market.applied_block(settled)
+    after = read_after(market, book.state, applied)
     posted = Posted(
         prices=dict(zip(settled.products, settled.prices, strict=True)),
+        shadows=read_posting(market, settled, seals).shadows,
         volumes=dict(zip(settled.products, settled.volumes, strict=True)),
         live=settled.live,
         void_count=settled.voids,
@@ -71,18 +77,22 @@ def collect(market: Market, settled: Settled) -> tuple[BatchState, dict[bytes, b
         freedom=settled.freedom,
         voids={to_canonical_address(e.account): e.reason for e in market.void_events(batch)},
         outcome=outcome,
-        after=without_later_moves(market, after, settled),
+        after=without_later_moves(market, after, settled, applied),
     )
-    return state, ciphertexts, posted
+    return book, posted
 
 
-def without_later_moves(market: Market, after: BatchState, settled: Settled) -> BatchState:
-    """Take deposits and withdrawals that follow the settlement in its own block out again."""
-    block = settled.block_number
+def without_later_moves(
+    market: Market, after: BatchState, settled: Settled, block: int
+) -> BatchState:
+    """Take deposits and withdrawals that follow the settlement, up to `block`, out again."""
     accounts = {account.address: account for account in after.accounts}
     assets = {p.asset.id: p.asset for p in market.view().products}
-    for event in market.history((Deposited, Withdrawn), block, block):
-        if not isinstance(event, Deposited | Withdrawn) or event.log_index < settled.log_index:
+    place = (settled.block_number, settled.log_index)
+    for event in market.history((Deposited, Withdrawn), settled.block_number, block):
+        if not isinstance(event, Deposited | Withdrawn):
+            continue
+        if (event.block_number, event.log_index) < place:
             continue
         owner = to_canonical_address(event.account)
         if owner not in accounts:
@@ -105,7 +115,7 @@ def _less(account: AccountState, asset: int, amount: int) -> AccountState:
 def _opinion(engine: str) -> SecondOpinion | None:
     if engine == "none":
         return None
-    return lambda state, opened: solve_batch(state, opened, engine=engine)
+    return lambda state, opened: solve_batch(state, opened, engine=engine).prices
 
 
 def _not_settled(market: Market, batch: int, as_json: bool) -> int:

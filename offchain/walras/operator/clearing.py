@@ -4,19 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from time import perf_counter
 from typing import Any, Protocol
 
 from walras.batch import BatchState
+from walras.bodies import Body
 from walras.certificate import Opened, Settlement, open_batch, settle
-from walras.chain.lockout import live_seals
+from walras.chain.books import book_at_lock_out, book_of
+from walras.chain.lockout import Book, live_seals
 from walras.chain.market import Market
 from walras.sealing import keccak256
 from walras.settlement import encode_submissions
 from walras.store import Journal
 
-__all__ = ["Cleared", "Clearing", "Log", "Solver"]
+__all__ = ["Cleared", "Clearing", "Found", "Log", "Solver"]
 
-Solver = Callable[[BatchState, Sequence[Opened]], Mapping[int, int]]
+
+class Found(Protocol):
+    """Prices X84 by product and shadow prices X84 by account."""
+
+    @property
+    def prices(self) -> dict[int, int]:
+        """By product."""
+
+    @property
+    def shadows(self) -> dict[bytes, tuple[int, ...]]:
+        """By account, of those with costs."""
+
+
+class Solver(Protocol):
+    """Finds the clearing prices of opened submissions, from those of a batch before."""
+
+    def __call__(
+        self, state: BatchState, opened: Sequence[Opened], /, *, warm: Any = None
+    ) -> Found:
+        """Raises ClearingError if the certificate refuses what was found."""
 
 
 class Log(Protocol):
@@ -34,47 +57,84 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A batch ready to be sent: prices X84, (account, ciphertext) ascending, their effects."""
+    """A batch ready to be sent: its book opened, prices X84, shadow prices, their effects."""
 
+    book: Book
+    opened: tuple[Opened, ...]
     prices: Mapping[int, int]
-    submissions: Sequence[tuple[bytes, bytes]]
+    shadows: Mapping[bytes, tuple[int, ...]]
     settlement: Settlement
+
+    @property
+    def submissions(self) -> bytes:
+        """Items of all live accounts as a settlement in one transaction takes them."""
+        return encode_submissions(self.book.entries, self.settlement.shadows)
 
 
 class Clearing:
     """Clears batches of one market; a book solved before a restart is not solved again."""
 
-    def __init__(self, market: Market, journal: Journal, solve: Solver, log: Log) -> None:
+    def __init__(
+        self,
+        market: Market,
+        journal: Journal,
+        solve: Solver,
+        log: Log,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
         self._market = market
         self._journal = journal
         self._solve = solve
         self._log = log
+        self._clock = clock
+        self._last: Found | None = None
 
     def prepare(self, batch: int) -> Cleared:
-        """Open and solve a batch whose key is public.
+        """Open and solve a batch whose key is public; what stands after it is kept.
 
         Raises ClearingError or CertificateError when there are no acceptable prices.
         """
-        state, ciphertexts = self._book(batch)
-        submissions = sorted(ciphertexts.items())
-        opened = open_batch(state, ciphertexts)
-        book = keccak256(encode_submissions(submissions))
-        prices = self._journal.prices(batch, book)
-        if prices is None:
-            prices = dict(self._solve(state, opened))
-        settlement = settle(state, opened, prices)
-        self._journal.remember_prices(batch, book, prices)
+        seconds = {"began": self._clock()}
+        book = self._book(batch)
+        seconds["read"] = self._clock()
+        opened = open_batch(book.state, book.entries)
+        seconds["opened"] = self._clock()
+        prices, shadows = self._prices(batch, book, opened)
+        seconds["solved"] = self._clock()
+        settlement = settle(book.state, opened, prices, shadows)
+        self._journal.keep(Body(s.body, s.done) for s in settlement.standing.values())
+        seconds["settled"] = self._clock()
         voids = {f"0x{account.hex()}": why.name for account, why in settlement.voids.items()}
+        times = list(seconds.items())
         self._log.info(
-            "cleared", batch=batch, accounts=len(opened), products=len(prices), voids=voids
+            "cleared",
+            batch=batch,
+            accounts=len(opened),
+            products=len(prices),
+            voids=voids,
+            seconds={name: round(at - before, 4) for (_, before), (name, at) in pairwise(times)},
         )
-        return Cleared(prices, submissions, settlement)
+        return Cleared(book, opened, prices, shadows, settlement)
 
-    def _book(self, batch: int) -> tuple[BatchState, dict[bytes, bytes]]:
+    def _prices(
+        self, batch: int, book: Book, opened: Sequence[Opened]
+    ) -> tuple[Mapping[int, int], Mapping[bytes, tuple[int, ...]]]:
+        """Those kept for exactly this book, or found now from those of the batch before."""
+        key = keccak256(encode_submissions(book.entries))
+        kept = self._journal.prices(batch, key)
+        if kept is not None:
+            return kept
+        found = self._last = self._solve(book.state, opened, warm=self._last)
+        self._journal.remember_prices(batch, key, found.prices, found.shadows)
+        return found.prices, found.shadows
+
+    def _book(self, batch: int) -> Book:
         """The book from the journal; from the whole chain if the journal lacks any of it."""
         seals = live_seals((r.account, r.units, r.ciphertext) for r in self._journal.seals(batch))
+        stood = self._journal.stood()
+        book = book_of(self._market, batch, seals, stood, bodies=self._journal)
         number, live, *_ = self._market.read_all([("batch",)])[0]
-        if (number, live) == (batch, len(seals)):
-            return self._market.state_of(batch, seals)
-        self._log.warning("rereading", batch=batch, journal=len(seals), live=live)
-        return self._market.state_at_lock_out(batch)
+        if (number, live) == (batch, len(book.entries)):
+            return book
+        self._log.warning("rereading", batch=batch, journal=len(book.entries), live=live)
+        return book_at_lock_out(self._market, batch, bodies=self._journal)

@@ -16,11 +16,15 @@ from walras.errors import (
     StoreError,
     WalrasError,
 )
+from walras.operator.chunked import Chunks
 from walras.operator.clearing import Clearing, Log, Solver
 from walras.operator.decide import (
+    Action,
+    Apply,
     CloseVoid,
     Decision,
     Halt,
+    Open,
     OwnView,
     RegisterKey,
     Reveal,
@@ -37,8 +41,11 @@ from walras.store import Journal
 __all__ = ["Daemon", "Halted", "Surroundings", "describe"]
 
 # Time or somebody else was faster: the next look shows what is true now.
-_RACES: Final = frozenset({"WrongPhase", "KeyTooLate", "NothingToClose"})
+_RACES: Final = frozenset(
+    {"AlreadyOpen", "KeyTooLate", "NothingToApply", "NothingToClose", "WrongPhase"}
+)
 _LONGEST_PAUSE: Final = 30.0
+_REMEMBERED: Final = 8  # batches of which the journal keeps seals and prices
 
 
 class Halted(WalrasError):  # noqa: N818
@@ -83,6 +90,7 @@ class Daemon:
         self._sleep = around.sleep
         self._checkpoint = around.checkpoint
         self._clearing = Clearing(market, journal, around.solve, around.log)
+        self._chunks = Chunks(market, self._trader, journal, around.log, around.checkpoint)
         self._observer = Observer(
             market,
             sender.address,
@@ -188,8 +196,12 @@ class Daemon:
                 self._checkpoint("noted")
                 secret = self._keys.secret(batch)
                 self._done(decision, self._trader.reveal(batch, secret, **self._how(decision)))
+            case Open(batch):
+                self._done(decision, self._trader.open(batch, **self._how(decision)))
             case Settle(batch):
                 self._settle(decision, batch)
+            case Apply(batch):
+                self._chunks.apply(batch, self._how)
             case CloseVoid(batch):
                 self._log.error("void", batch=batch, consequence="the bond is slashed")
                 self._done(decision, self._trader.close_void(batch, **self._how(decision)))
@@ -199,26 +211,24 @@ class Daemon:
     def _settle(self, decision: Settle, batch: int) -> None:
         cleared = self._clearing.prepare(batch)
         self._checkpoint("cleared")
-        receipt = self._trader.settle(
-            batch, cleared.prices, cleared.submissions, **self._how(decision)
-        )
-        self._done(decision, receipt)
+        if self._chunks.fits(cleared):
+            how = self._how(decision)
+            receipt = self._trader.settle(batch, cleared.prices, cleared.submissions, **how)
+            self._done(decision, receipt)
+        else:
+            self._chunks.verify(batch, cleared, self._how)
         event = self._market.settled_event(batch)
         if event is None or dict(zip(event.products, event.prices, strict=True)) != cleared.prices:
             raise self._halt(f"batch {batch} did not settle at the prices sent; audit it")
-        if (event.loss, event.freedom) != (
-            cleared.settlement.loss_x40,
-            cleared.settlement.freedom_x40,
-        ):
+        settlement = cleared.settlement
+        if (event.loss, event.freedom) != (settlement.loss_x40, settlement.freedom_x40):
             raise self._halt(f"batch {batch} settled with bounds other than computed; audit it")
-        self._log.info(
-            "settled", batch=batch, accounts=event.live, voids=event.voids, gas=receipt.gas_used
-        )
+        self._log.info("settled", batch=batch, accounts=event.live, voids=event.voids)
+        self._journal.forget(batch - _REMEMBERED)
 
-    def _how(self, decision: Decision) -> dict[str, Any]:
-        """How an action is sent: earlier attempts resumed, each attempt journalled first."""
-        assert isinstance(decision, RegisterKey | Reveal | Settle | CloseVoid)
-        name, batch = type(decision).__name__, decision.batch
+    def _how(self, decision: Action, part: str = "") -> dict[str, Any]:
+        """How an action, or a part of it, is sent: earlier attempts resumed, each journalled."""
+        name, batch = type(decision).__name__ + part, decision.batch
 
         def watch(stage: str, attempt: Attempt) -> None:
             if stage == "signed":

@@ -15,10 +15,12 @@ from walras.schedule import Phase, Schedule
 __all__ = [
     "NO_KEY",
     "Action",
+    "Apply",
     "ChainView",
     "CloseVoid",
     "Decision",
     "Halt",
+    "Open",
     "OwnView",
     "RegisterKey",
     "Reveal",
@@ -35,15 +37,17 @@ NO_KEY: Final = bytes(32)
 class ChainView:
     """The chain's facts.
 
-    `batch` last took a seal and `published` says whether its key is public. `key_hashes` are of
-    the batches from the current one on. `lock_out` is the hash of the last block before the
-    lock-out of `batch`, once that block is final enough to act on, else None. Money is cash X40.
+    `batch` opened last and `published` says whether its key is public; `standing` accounts are
+    live in every batch that opens. `key_hashes` are of the batches from the current one on.
+    `lock_out` is the hash of the last block before the lock-out of `batch`, once that block is
+    final enough to act on, else None. Money is cash X40.
     """
 
     operator: str
     schedule: Schedule
     batch: BatchView
     published: bool
+    standing: int
     key_hashes: Mapping[int, bytes]
     lock_out: bytes | None
     nonce: int
@@ -83,6 +87,13 @@ class RegisterKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """Open a batch for those who stand, before anybody sealed in it."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reveal:
     """Publish the key of a batch whose lock-out is final."""
 
@@ -92,6 +103,13 @@ class Reveal:
 @dataclass(frozen=True, slots=True)
 class Settle:
     """Open, solve and settle a batch whose key is public."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Give the accounts of a batch settled in chunks their part."""
 
     batch: int
 
@@ -118,7 +136,7 @@ class Halt:
     reason: str
 
 
-Action = RegisterKey | Reveal | Settle | CloseVoid
+Action = RegisterKey | Open | Reveal | Settle | Apply | CloseVoid
 Decision = Action | Wait | Halt
 
 
@@ -180,7 +198,7 @@ def _finish(chain: ChainView, own: OwnView, now: int) -> Action | Wait | None:
     """The batch that has live accounts, as far as its end."""
     batch = chain.batch
     if not batch.unfinished:
-        return None
+        return Apply(batch.number) if batch.unapplied else None
     bounds = chain.schedule.boundaries(batch.number)
     phase = chain.schedule.phase(batch.number, now, key_published=chain.published)
     if phase is Phase.REVEAL and own.key_hashes:
@@ -198,10 +216,25 @@ def _finish(chain: ChainView, own: OwnView, now: int) -> Action | Wait | None:
 
 
 def _prepare(chain: ChainView, own: OwnView, now: int) -> Action | None:
-    """Keys of batches to come, the nearest first."""
+    """Keys of batches to come, the nearest first; then the batch that is nobody's yet."""
     for batch in sorted(own.key_hashes):
         if chain.key_hashes.get(batch) == NO_KEY and now + own.margin < chain.schedule.start(batch):
             return RegisterKey(batch)
+    current = chain.schedule.current(now)
+    backed = (
+        chain.bond >= chain.bond_full
+        and not chain.short_houses
+        and chain.house_cash >= chain.house_cash_least
+    )
+    if (
+        chain.standing
+        and backed
+        and current
+        and chain.batch.number != current
+        and chain.key_hashes.get(current, NO_KEY) == own.key_hashes.get(current)
+        and now + own.margin < chain.schedule.boundaries(current).lock_in
+    ):
+        return Open(current)
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from walras.chain.client import Block, BlockMissing
-from walras.chain.events import Cancelled, Event, KeyLeaked, Sealed
+from walras.chain.events import Cancelled, Event, Joined, KeyLeaked, Sealed
 from walras.chain.market import Market
 from walras.chain.views import BatchView, MarketView
 from walras.errors import ChainError
@@ -14,7 +14,7 @@ from walras.store import Cursor, Journal, SealRecord
 
 __all__ = ["Observer", "Sight"]
 
-_KINDS = (Sealed, Cancelled, KeyLeaked)
+_KINDS = (Sealed, Cancelled, KeyLeaked, Joined)
 _THIN = 1.25  # times the least holding: below it the house needs a person soon
 
 
@@ -69,13 +69,20 @@ class Observer:
         events = self._market.history(_KINDS, first, head.number)
         if self._client.block(head.number).hash != head.hash:
             raise ChainError("the chain was reorganised while it was read; looking again")
+        if cursor is None and first > 0:
+            events = (*self._market.history([Joined], 0, first - 1), *events)
         seals = [record for event in events if (record := _record(event)) is not None]
+        stood = [
+            (event.account, event.block_number, event.log_index)
+            for event in events
+            if isinstance(event, Joined)
+        ]
         leaks = [
             (event.batch, event.block_number, event.log_index)
             for event in events
             if isinstance(event, KeyLeaked)
         ]
-        self._journal.advance(Cursor(head.number, head.hash), seals, leaks)
+        self._journal.advance(Cursor(head.number, head.hash), seals, leaks, stood)
         return undone
 
     def _rewind(self) -> int:
@@ -109,8 +116,12 @@ class Observer:
 
     def _facts(self, view: MarketView, head: Block) -> ChainView:
         ahead = range(max(view.current, 1), view.current + self._keys_ahead + 1)
-        published, *hashes = self._market.read_all(
-            [("secret", view.batch.number), *(("keyHash", batch) for batch in ahead)]
+        published, standing, *hashes = self._market.read_all(
+            [
+                ("secret", view.batch.number),
+                ("standing",),
+                *(("keyHash", batch) for batch in ahead),
+            ]
         )
         thin = tuple(
             product.asset.id
@@ -123,6 +134,7 @@ class Observer:
             schedule=view.terms.schedule,
             batch=view.batch,
             published=published != 0,
+            standing=standing[0],
             key_hashes=dict(zip(ahead, hashes, strict=True)),
             lock_out=self._lock_out(view.batch, head),
             nonce=int(self._client.rpc("eth_getTransactionCount", *account), 16),
