@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from walras.errors import OrderError, UnrepresentableNumber, WalrasError
 from walras.numbers import X44
-from walras.orders import Holdings, convert, parse_order
+from walras.orders import Holdings, Setting, convert, parse_order
 from walras.orders.describe import summarise
+from walras.schedule import Schedule
 from walras.submission import cover, decode, encode
 from walras.units import (
     CashUnits,
@@ -46,9 +47,12 @@ decimals = st.builds(
 scalars = st.one_of(
     decimals, st.integers(), st.none(), st.booleans(), st.text(max_size=4), st.just(10**70)
 )
-names = st.sampled_from(
-    ["A", "B", "C", "#0", "D", "rate", "price", "demand", "auths", "data", "\x1b[0m\n"]
-)
+FIELDS = [
+    *("auths", "costs", "standing", "per", "valid_until", "portfolio", "group", "data", "demand"),
+    *("rate", "price", "min_rate", "max_rate", "min_trade", "max_trade", "target", "min", "max"),
+    *("name", "auth_id", "cost_id", "batch", "hours"),
+]
+names = st.sampled_from(["A", "B", "C", "#0", "D", "1", "2", "\x1b[0m\n", *FIELDS])
 trees = st.recursive(
     scalars,
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(names, inner, max_size=4)),
@@ -62,29 +66,43 @@ demands = st.one_of(
         {"price": decimals}, optional={"min_rate": decimals, "max_rate": decimals}
     ),
 )
+pers = st.sampled_from(["batch", "minute", "day", "week"])
 auths = st.fixed_dictionaries(
     {
         "portfolio": st.dictionaries(st.sampled_from(["A", "B", "C", "\n"]), decimals, max_size=3),
-        "data": st.fixed_dictionaries({"demand": demands}),
-    }
+        "demand": demands,
+    },
+    optional={
+        "per": pers,
+        "min_trade": decimals,
+        "max_trade": decimals,
+        "target": decimals,
+        "name": st.sampled_from(["a", "1", "\n"]),
+    },
+)
+SETTING = Setting(
+    Schedule(0, 60, 20, 24, 28, 36, 44, 56), 10**6, 10**9, dict.fromkeys(range(3), 1 << 30)
 )
 
 
 @TAME
-@given(st.text() | trees.map(json.dumps) | auths.map(json.dumps))
+@given(st.text() | (trees | auths).map(json.dumps))
 @example("[" * 50_000)
 @example('{"a":' * 50_000)
 @example("1" * 10_000)
 @example('"\\ud800"')
 @example('{"portfolio": {"\\n": 0}, "data": {"demand": {"price": 1}}}')
 def test_any_text__is_an_order_or_an_order_error(text: str) -> None:
-    message = "fine"
+    assert message_of(text).isprintable()
+
+
+def message_of(text: str) -> str:
+    """What the wallet says of an order file; nothing else may be raised."""
     try:
-        convert(parse_order(text), MARKET, RICH)
+        convert(parse_order(text), MARKET, RICH, SETTING)
     except (OrderError, UnrepresentableNumber) as error:
-        message = str(error)
-    assert message
-    assert message.isprintable()
+        return str(error) or "\n"
+    return "fine"
 
 
 @st.composite
@@ -101,6 +119,48 @@ def sane(draw: st.DrawFn) -> dict[str, Any]:
         for r, p in zip(rates, reversed(prices), strict=True)
     ]
     return {"portfolio": portfolio, "data": {"demand": points}}
+
+
+amounts = st.integers(-40, 40).map(lambda n: plain_text(Fraction(n * 50)))
+fine_pers = st.sampled_from(["batch", "minute"])
+curves = sane().map(lambda auth: {"demand": auth["data"]["demand"]})
+limits = st.fixed_dictionaries({"max": st.integers(0, 500)}, optional={"min": st.integers(-500, 0)})
+costs = st.builds(
+    lambda group, terms: {"group": group, **terms},
+    st.dictionaries(st.sampled_from(["1", "2"]), amounts, min_size=1, max_size=2),
+    curves | limits,
+)
+files = st.fixed_dictionaries(
+    {
+        "auths": st.lists(
+            st.builds(
+                lambda auth, more: {"portfolio": auth["portfolio"], **auth["data"], **more},
+                sane(),
+                st.just({})
+                | st.fixed_dictionaries({"target": amounts})
+                | st.fixed_dictionaries({"max_trade": amounts, "per": fine_pers}),
+            ),
+            min_size=2,
+            max_size=2,
+        )
+    },
+    optional={
+        "costs": st.lists(costs, max_size=2),
+        "standing": st.booleans(),
+        "valid_until": st.sampled_from([0, {"hours": "0.5"}, {"batch": 1}, {"batch": 10**6}]),
+    },
+)
+
+
+@TAME
+@given(files.map(json.dumps))
+def test_any_terms__are_sealable_or_an_order_error(text: str) -> None:
+    if message_of(text) == "fine":
+        submission = convert(parse_order(text), MARKET, RICH, SETTING).submission
+        body = encode(submission)
+        found = decode(body, ciphertext_length=len(body) + 69, units=255, ticks=MARKET.ticks())
+        assert found.submission == submission
+        assert cover(submission).cash >= 0
 
 
 @TAME

@@ -56,13 +56,16 @@ def _largest(points: Sequence[tuple[int, int]]) -> int:
 
 
 def _reach(auth: Auth, setting: Setting) -> int:
-    """The largest portfolio price that any book can bring about, either sign, X40."""
+    """More than any portfolio price that a book can bring about, either sign, X40.
+
+    Twice the bound on the distance from the reference, because rounded prices may pass it.
+    """
     references = squares = 0
     for leg in auth.legs:
         scale = setting.scale_caps[leg.product]
         references += abs(leg.weight) * scale << 19  # 8·scale, X24 to X40
         squares += leg.weight**2 * scale
-    return references + ceil_sqrt(setting.cover_cap * squares << 67)  # 2E·2^-14·s, X40 squared
+    return references + 2 * ceil_sqrt(setting.cover_cap * squares << 67)  # 2E·2^-14·s
 
 
 def _linked(start: int, costs: Sequence[Cost], hard: Sequence[bool]) -> set[int]:
