@@ -12,35 +12,24 @@ library Costs {
     uint256 internal constant HEAD = 3; // {byte} nTerms, nBuy, nSell
 
     struct Cost {
+        Curve.Data curve;
         uint256 terms; // memory address
         uint256 end; // of the terms
         int256 shadow; // {cash X84} λ
-        int256 own; // {X44} S, what its own curve demands
-        int256 bid; // {cash X40}
-        int256 ask; // {cash X40}
-        uint256 buy; // {X44} Qb
-        uint256 sell; // {X44} Qs
-        int256 top; // {cash X84} marginal value below the curve
-        int256 bottom; // {cash X84} and above it
         int256 excess; // {X44} s − S
         uint256 tolerance; // {ulp} c
+        uint256 most; // {ulp} C, tolerance if all auths were sloped
     }
 
-    /// @dev What its costs do to an auth, and what it brings them.
-    struct Link {
-        int256 shift; // {cash X84} Σ g·λ
-        uint256 guard; // G
-        int256 rate; // {portfolio unit X44} D
-        uint256 sell; // {portfolio unit X44} A
-        uint256 buy; // {portfolio unit X44} B
-        bool sloped;
-    }
-
-    /// @dev Reused like the entries of a {Reading}: as many as the most so far.
+    /// @dev Memory of a coupled submission; what is in it is written before it is read. A link is what costs do to an auth, shift = Σ g·λ {cash X84}
+    /// and guard = G, and behind them its {Curve-Data}.
     struct Data {
         Cost[] costs;
-        Link[] links; // of each auth
+        uint256 links; // address
+        uint256 room; // for so many links
     }
+
+    uint256 private constant LINK_SIZE = 352; // {byte}
 
     /// @dev Rule 4. @return start address of the first cost
     function read(Reading memory r, Input memory input, uint256 pos, uint256 auths)
@@ -52,7 +41,7 @@ library Costs {
             uint256 end = input.end;
             for (uint256 j; j < auths; ++j) {
                 if (pos + Submission.AUTH_HEAD > end) return (pos, VoidReason.MALFORMED);
-                pos = Submission.authEnd(pos);
+                pos += Submission.authSize(Wire.load(pos) >> 224);
                 if (pos > end) return (pos, VoidReason.MALFORMED);
             }
             start = pos;
@@ -69,11 +58,27 @@ library Costs {
     function _clear(Data memory data, uint256 costs, uint256 auths) private pure {
         unchecked {
             if (costs > data.costs.length) data.costs = new Cost[](costs);
-            if (auths > data.links.length) data.links = new Link[](auths);
-            for (uint256 j; j < auths; ++j) {
-                Link memory link = data.links[j];
-                (link.shift, link.guard) = (0, 0);
+            if (auths > data.room) {
+                data.room = auths;
+                uint256 links;
+                uint256 size = LINK_SIZE * auths;
+                assembly ("memory-safe") {
+                    links := mload(0x40)
+                    mstore(0x40, add(links, size))
+                }
+                data.links = links;
             }
+            for (uint256 link = data.links; auths != 0; --auths) {
+                Wire.clear(link, 64);
+                link += LINK_SIZE;
+            }
+        }
+    }
+
+    /// @return address of the link of an auth
+    function linkOf(Data memory data, uint256 j) internal pure returns (uint256) {
+        unchecked {
+            return data.links + LINK_SIZE * j;
         }
     }
 
@@ -88,108 +93,110 @@ library Costs {
             uint256 terms = head >> 16;
             uint256 buys = (head >> 8) & 255;
             uint256 sells = head & 255;
-            Cost memory c = r.coupling.costs[d];
-            c.terms = pos + HEAD;
-            c.end = c.terms + Wire.TERM_BYTES * terms;
-            next = c.end + Curve.size(buys, sells);
-            if (next > input.end || terms == 0 || terms > MAX_TERMS || !Curve.counts(buys, sells)) {
-                return (next, VoidReason.MALFORMED);
-            }
+            pos += HEAD;
+            uint256 end = pos + Wire.TERM_BYTES * terms;
+            next = end + Curve.size(buys, sells);
+            bool bad = Wire.either(Curve.shapeless(buys, sells), terms - 1 >= MAX_TERMS);
+            if (Wire.either(next > input.end, bad)) return (next, VoidReason.MALFORMED);
             r.gas += COST_GAS + TERM_GAS * terms + STEP_GAS * (buys + sells);
             if (r.gas > r.gasLimit) return (next, VoidReason.OVERSIZED);
-            c.shadow = d < input.shadowCount ? int256(Wire.load(input.shadows + SHADOW_BYTES * d)) >> 96 : int256(0);
-            (bool valid, uint256 gross) = _terms(r.coupling, c, auths);
-            Curve.Data memory curve = r.auth.curve;
-            if (!valid || !Curve.read(curve, c.end, buys, sells, c.shadow, gross, 1)) {
+            Cost memory c = r.coupling.costs[d];
+            int256 shadow =
+                d < input.shadowCount ? int256(Wire.load(input.shadows + SHADOW_BYTES * d)) >> 96 : int256(0);
+            (c.terms, c.end, c.shadow) = (pos, end, shadow);
+            uint256 gross = _terms(r.coupling, pos, end, auths, shadow);
+            if (gross == 0 || !Curve.read(c.curve, end, head & 65_535, shadow, gross, 1)) {
                 return (next, VoidReason.MALFORMED);
             }
-            c.own = int256(curve.buy.rate) - int256(curve.sell.rate);
-            (c.bid, c.ask) = (curve.bid, curve.ask);
-            (c.buy, c.sell) = (curve.buy.total << LOT_BITS, curve.sell.total << LOT_BITS);
-            (c.top, c.bottom) = (-curve.sell.last, curve.buy.last);
+            c.most = 2 + gross + terms;
             return (next, VoidReason.NONE);
         }
     }
 
-    /// @return gross Γ
-    function _terms(Data memory data, Cost memory c, uint256 auths) private pure returns (bool, uint256 gross) {
-        unchecked {
-            uint256 next;
-            for (uint256 pos = c.terms; pos < c.end; pos += Wire.TERM_BYTES) {
-                (uint256 index, int256 factor) = Wire.term(pos);
-                uint256 size = Wire.abs(factor);
-                if (index < next || index >= auths || size == 0 || size > MAX_WEIGHT) return (false, 0);
-                next = index + 1;
-                gross += size;
-                Link memory link = data.links[index];
-                link.shift += factor * c.shadow; // 16 of 2^20·2^159
-                link.guard += size;
+    /// @return gross Γ, 0 if the terms are malformed
+    function _terms(Data memory data, uint256 pos, uint256 end, uint256 auths, int256 shadow)
+        private
+        pure
+        returns (uint256 gross)
+    {
+        uint256 links = data.links;
+        uint256 size_ = LINK_SIZE;
+        uint256 most = MAX_WEIGHT;
+        assembly ("memory-safe") {
+            let next := 0
+            for {} lt(pos, end) { pos := add(pos, 4) } {
+                let index := byte(0, mload(pos))
+                let factor := sar(232, shl(8, mload(pos)))
+                let sign := sar(255, factor)
+                let size := sub(xor(factor, sign), sign)
+                if or(or(lt(index, next), iszero(lt(index, auths))), iszero(lt(sub(size, 1), most))) {
+                    gross := 0
+                    break
+                }
+                next := add(index, 1)
+                gross := add(gross, size)
+                let link := add(links, mul(size_, index))
+                mstore(link, add(mload(link), mul(factor, shadow))) // 16 of 2^20·2^159
+                link := add(link, 32)
+                mstore(link, add(mload(link), size))
             }
-            return (true, gross);
         }
-    }
-
-    /// @return shift {cash X84} Σ g·λ of an auth @return guard G
-    function linked(Data memory data, uint256 j) internal pure returns (int256 shift, uint256 guard) {
-        Link memory link = data.links[j];
-        return (link.shift, link.guard);
-    }
-
-    /// @dev What an auth of the submission trades, and could.
-    function note(Data memory data, uint256 j, int256 rate, uint256 sell, uint256 buy, bool sloped) internal pure {
-        Link memory link = data.links[j];
-        (link.rate, link.sell, link.buy, link.sloped) = (rate, sell, buy, sloped);
     }
 
     /// @dev Combinations, cover and sums of all costs once the auths are read.
     function weigh(Reading memory r, uint256 auths) internal pure {
         unchecked {
+            uint256 cover = r.cover + auths; // the payment of each rounds up
             for (uint256 d; d < r.costs; ++d) {
                 Cost memory c = r.coupling.costs[d];
-                (uint256 most, uint256 mostSold, uint256 all) = _sum(r.coupling, c);
-                r.cover += _coverUp(c, most, mostSold, all);
-                uint256 span = uint256(c.top - c.bottom) >> LOT_BITS;
-                r.costSpan += 4 * all * span; // < 2^27·2^113
-                bool excused = c.excess > 0 ? c.shadow == c.bottom : c.shadow == c.top;
-                if (!excused) r.costLoss += Wire.abs(c.excess) * span; // < 2^117·2^113
+                (uint256 bought, uint256 sold) = _sum(r.coupling.links, c);
+                cover += _coverUp(c.curve, bought, sold, c.most);
+                uint256 span = uint256(c.curve.top - c.curve.bottom) >> LOT_BITS;
+                r.costSpan += 4 * c.most * span; // < 2^27·2^113
+                int256 excess = c.excess;
+                if (c.shadow != (excess > 0 ? c.curve.bottom : c.curve.top)) {
+                    r.costLoss += Wire.abs(excess) * span; // < 2^117·2^113
+                }
             }
-            r.cover += auths; // the payment of each rounds up
+            r.cover = cover;
         }
     }
 
-    /// @return most {X44} sMax @return mostSold {X44} sMin @return all {ulp} C
-    function _sum(Data memory data, Cost memory c) private pure returns (uint256 most, uint256 mostSold, uint256 all) {
+    /// @return bought {X44} sMax
+    /// @return sold {X44} sMin
+    function _sum(uint256 links, Cost memory c) private pure returns (uint256 bought, uint256 sold) {
         unchecked {
+            (uint256 pos, uint256 end, uint256 size) = (c.terms, c.end, LINK_SIZE);
             int256 sum;
             uint256 tolerance = 2;
-            all = 2;
-            for (uint256 pos = c.terms; pos < c.end; pos += Wire.TERM_BYTES) {
-                (uint256 index, int256 factor) = Wire.term(pos);
-                Link memory link = data.links[index];
-                uint256 size = Wire.abs(factor);
-                sum += factor * link.rate; // < 2^20·2^92
-                all += size + 1;
-                if (link.sloped) tolerance += size + 1;
-                (uint256 sell, uint256 buy) = factor > 0 ? (link.sell, link.buy) : (link.buy, link.sell);
-                most += size * buy;
-                mostSold += size * sell;
+            assembly ("memory-safe") {
+                for {} lt(pos, end) { pos := add(pos, 4) } {
+                    let curve := add(add(links, 64), mul(size, byte(0, mload(pos))))
+                    let factor := sar(232, shl(8, mload(pos)))
+                    sum := add(sum, mul(factor, mload(add(curve, 64)))) // rate; < 2^20·2^92
+                    let sign := and(32, sar(255, factor))
+                    if sign { factor := sub(0, factor) }
+                    bought := add(bought, mul(factor, mload(add(curve, add(160, sign)))))
+                    sold := add(sold, mul(factor, mload(add(curve, sub(192, sign)))))
+                    tolerance := add(tolerance, mul(add(factor, 1), mload(add(curve, 96)))) // if sloped
+                }
             }
-            (c.excess, c.tolerance) = (sum - c.own, tolerance);
+            (c.excess, c.tolerance) = (sum - c.curve.rate, tolerance);
         }
     }
 
     /// @dev Cash that λ·s moves between the auths' own values and their payments is at most: the curve's own, λ = bottom > 0 with all that can be bought
     /// beyond it, λ = top < 0 with all that can be sold; and what s may be off.
-    function _coverUp(Cost memory c, uint256 most, uint256 mostSold, uint256 all) private pure returns (uint256) {
+    function _coverUp(Curve.Data memory c, uint256 bought, uint256 sold, uint256 most) private pure returns (uint256) {
         unchecked {
-            if (c.bottom <= 0 || most < c.buy) most = c.buy;
-            if (c.top >= 0 || mostSold < c.sell) mostSold = c.sell;
-            uint256 pay = c.bid > 0 ? _valueUp(uint256(c.bid), most) : 0;
-            uint256 payToSell = c.ask < 0 ? _valueUp(uint256(-c.ask), mostSold) : 0;
+            if (c.bottom <= 0 || bought < c.buy) bought = c.buy;
+            if (c.top >= 0 || sold < c.sell) sold = c.sell;
+            uint256 pay = c.bid > 0 ? _valueUp(uint256(c.bid), bought) : 0;
+            uint256 payToSell = c.ask < 0 ? _valueUp(uint256(-c.ask), sold) : 0;
             uint256 high = Wire.abs(c.top);
             uint256 low = Wire.abs(c.bottom);
             // the ends are whole X40 prices
-            return (pay > payToSell ? pay : payToSell) + _valueUp((high > low ? high : low) >> LOT_BITS, all);
+            return (pay > payToSell ? pay : payToSell) + _valueUp((high > low ? high : low) >> LOT_BITS, most);
         }
     }
 
@@ -202,10 +209,11 @@ library Costs {
         unchecked {
             for (uint256 d; d < r.costs; ++d) {
                 Cost memory c = r.coupling.costs[d];
-                if (c.shadow < c.bottom || c.shadow > c.top) revert IWalras.ShadowOutOfRange(owner, d, c.shadow);
+                (int256 bottom, int256 top, int256 shadow) = (c.curve.bottom, c.curve.top, c.shadow);
+                if (shadow < bottom || shadow > top) revert IWalras.ShadowOutOfRange(owner, d, shadow);
                 int256 tolerance = int256(c.tolerance);
-                bool above = c.excess > tolerance && c.shadow != c.bottom;
-                bool below = c.excess < -tolerance && c.shadow != c.top;
+                bool above = c.excess > tolerance && shadow != bottom;
+                bool below = c.excess < -tolerance && shadow != top;
                 if (above || below) revert IWalras.CostNotCleared(owner, d, c.excess, c.tolerance);
             }
         }

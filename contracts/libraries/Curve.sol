@@ -10,102 +10,113 @@ library Curve {
     uint256 internal constant FIRST_BYTES = 16;
     uint256 internal constant GAP_BYTES = 14;
     uint256 internal constant STEP_BYTES = 20;
-
-    struct Side {
-        uint256 rate; // {portfolio unit X44} demanded, toward zero
-        uint256 total; // {portfolio unit} sum of widths
-        uint256 loss; // {cash X40 / portfolio unit^2} slope the price lies on, rounded up
-        bool sloped; // within the window of a slope
-        bool valid;
-        int256 last; // {cash X84} price at the far end, as mirrored
-    }
+    int256 internal constant LAST_PRICE = -MAX_CURVE_PRICE << LOT_BITS; // {cash X84}
 
     struct Data {
         int256 bid; // {cash X40} best, the ask if there are no buy steps
         int256 ask; // {cash X40} best, the bid if there are no sell steps
-        Side buy;
-        Side sell;
+        int256 rate; // {portfolio unit X44} demanded, toward zero on either side
+        bool sloped; // within the window of a slope
+        uint256 loss; // {cash X40 / portfolio unit^2} slopes the price lies on, rounded up
+        uint256 buy; // {portfolio unit X44} sum of widths
+        uint256 sell; // {portfolio unit X44}
+        int256 bottom; // {cash X84} price at the far end of the buy side
+        int256 top; // {cash X84} and of the sell side
     }
 
     /// @return {byte} of a curve
     function size(uint256 buys, uint256 sells) internal pure returns (uint256) {
         unchecked {
-            return FIRST_BYTES + (buys != 0 && sells != 0 ? GAP_BYTES : 0) + STEP_BYTES * (buys + sells);
+            return FIRST_BYTES + (buys * sells != 0 ? GAP_BYTES : 0) + STEP_BYTES * (buys + sells);
         }
     }
 
-    function counts(uint256 buys, uint256 sells) internal pure returns (bool) {
+    function shapeless(uint256 buys, uint256 sells) internal pure returns (bool) {
         unchecked {
-            return buys <= MAX_STEPS && sells <= MAX_STEPS && buys + sells != 0;
+            return Wire.either(Wire.either(buys > MAX_STEPS, sells > MAX_STEPS), buys + sells == 0);
         }
     }
 
     /// @param c result, overwritten
     /// @param pos memory address of the curve
+    /// @param counts of steps: buy u8 ‖ sell u8
+    /// @param pi {cash X84} price, |pi| < 2^184
+    /// @param window {X84} W + G of an auth, Γ of a cost: at most 2^25
+    /// @param least {cash X40} fall of a step
     /// @return whether the curve is well-formed
-    function read(Data memory c, uint256 pos, uint256 buys, uint256 sells, int256 pi, uint256 window, uint256 least)
+    function read(Data memory c, uint256 pos, uint256 counts, int256 pi, uint256 window, uint256 least)
         internal
         pure
         returns (bool)
     {
         unchecked {
+            uint256 buys = counts >> 8;
+            uint256 sells = counts & 255;
             int256 bid = int256(Wire.load(pos)) >> 128;
             int256 ask = bid;
             pos += FIRST_BYTES;
-            if (buys != 0 && sells != 0) {
+            if (buys * sells != 0) {
                 ask += int256(Wire.load(pos) >> 144);
                 pos += GAP_BYTES;
             }
-            if (bid > MAX_CURVE_PRICE || bid < -MAX_CURVE_PRICE || ask > MAX_CURVE_PRICE) return false;
-            (c.bid, c.ask) = (bid, ask);
-            demand(c.buy, pos, buys, bid, pi, window, least);
-            demand(c.sell, pos + STEP_BYTES * buys, sells, -ask, -pi, window, least);
-            return c.buy.valid && c.sell.valid;
+            if (Wire.either(bid < -MAX_CURVE_PRICE, ask > MAX_CURVE_PRICE)) return false; // bid ≤ ask
+            (c.bid, c.ask, c.loss, c.sloped) = (bid, ask, 0, false);
+            (uint256 rate, uint256 total, int256 last) = (0, 0, bid << LOT_BITS);
+            if (buys != 0) {
+                (rate, total, last) = side(c, pos, buys, bid, pi, window, least);
+                if (Wire.either(total > MAX_RATE, last < LAST_PRICE)) return false;
+                pos += STEP_BYTES * buys;
+            }
+            (c.rate, c.buy, c.bottom) = (int256(rate), total << LOT_BITS, last);
+            (rate, total, last) = (0, 0, -ask << LOT_BITS);
+            if (sells != 0) {
+                (rate, total, last) = side(c, pos, sells, -ask, -pi, window, least);
+                if (Wire.either(total > MAX_RATE, last < LAST_PRICE)) return false;
+                c.rate -= int256(rate);
+            }
+            (c.sell, c.top) = (total << LOT_BITS, -last);
+            return true;
         }
     }
 
-    /// @param side result, overwritten
+    /// @param c where loss and sloped of the curve are added to
     /// @param pos memory address of `steps` steps, width u48 ‖ increment u112
     /// @param first {cash X40} price at rate 0, |first| ≤ 2^112
-    /// @param pi {cash X84} price, |pi| < 2^184
-    /// @param window {X84} W + G of an auth, Γ of a cost: at most 2^25
-    /// @param least {cash X40} fall of a step
-    /// Widths: a step falls by less than 2^112 + 2^98, so |price X84| < 2^161 throughout; (top - pi)·width < 2^157·2^48 = 2^205 where it is taken.
-    function demand(
-        Side memory side,
-        uint256 pos,
-        uint256 steps,
-        int256 first,
-        int256 pi,
-        uint256 window,
-        uint256 least
-    ) internal pure {
-        unchecked {
-            (side.rate, side.total, side.loss, side.sloped, side.valid) = (0, 0, 0, false, true);
-            int256 top = first << LOT_BITS;
-            uint256 square = window * window;
-            for (; steps != 0; --steps) {
-                uint256 word = Wire.load(pos);
-                pos += STEP_BYTES;
-                uint256 width = word >> 208;
-                uint256 drop = square * width;
-                if (drop < least) drop = least;
-                drop += (word >> 96) & type(uint112).max;
-                int256 bottom = top - int256(drop << LOT_BITS);
-                if (width != 0) {
-                    side.total += width;
-                    if (pi <= bottom) {
-                        side.rate += width << LOT_BITS;
-                    } else if (pi < top) {
-                        side.rate += (uint256(top - pi) * width) / drop; // down: toward zero
-                        side.loss += (drop + width - 1) / width; // up
+    /// @return rate {portfolio unit X44} demanded, toward zero
+    /// @return total {portfolio unit} sum of widths
+    /// @return last {cash X84} price at the far end
+    /// Widths: a step falls by less than 2^112 + 2^98, so |price X84| < 2^161 throughout; part ≤ fall < 2^157, part·width < 2^205.
+    function side(Data memory c, uint256 pos, uint256 steps, int256 first, int256 pi, uint256 window, uint256 least)
+        internal
+        pure
+        returns (uint256 rate, uint256 total, int256 last)
+    {
+        assembly ("memory-safe") {
+            // what the stack has no room for lies in the scratch space
+            mstore(0, least)
+            mstore(32, c)
+            last := shl(44, first)
+            for { let end := add(pos, mul(20, steps)) } lt(pos, end) { pos := add(pos, 20) } {
+                let width := shr(208, mload(pos))
+                let drop := mul(mul(window, window), width)
+                if lt(drop, mload(0)) { drop := mload(0) }
+                drop := add(drop, shr(144, shl(48, mload(pos))))
+                let fall := shl(44, drop)
+                let reach := sub(last, pi)
+                last := sub(last, fall)
+                total := add(total, width)
+                let part := mul(reach, sgt(reach, 0)) // reach cut to 0 … fall
+                part := xor(part, mul(xor(fall, part), gt(part, fall)))
+                rate := add(rate, div(mul(part, width), drop)) // down: toward zero; width·2^44 of a whole step
+                if and(slt(reach, add(fall, window)), and(sgt(add(reach, window), 0), gt(width, 0))) {
+                    mstore(add(mload(32), 96), 1) // sloped
+                    // strictly inside: loss, up
+                    if mul(part, lt(part, fall)) {
+                        let loss := add(mload(32), 128)
+                        mstore(loss, add(mload(loss), div(add(drop, sub(width, 1)), width)))
                     }
-                    if (pi > bottom - int256(window) && pi < top + int256(window)) side.sloped = true;
                 }
-                top = bottom;
             }
-            side.last = top;
-            side.valid = side.total <= MAX_RATE && top >= -(MAX_CURVE_PRICE << LOT_BITS);
         }
     }
 }

@@ -13,7 +13,6 @@ import {
     MAX_COSTS,
     MAX_LEGS,
     MAX_LISTED,
-    MAX_WEIGHT,
     PAYMENT_SHIFT,
     PRICE_BYTES,
     PRODUCT_GAS,
@@ -50,39 +49,31 @@ struct Entry {
     uint256 balance; // {lot X44} ledger, filled in by Ledger
 }
 
-/// @dev The terms of an auth while it is read.
-struct Auth {
-    uint256 legs; // memory address
-    uint256 end; // of the legs
-    uint256 gross; // {lot} W
-    uint256 tau; // {cash X40}
-    int256 pi; // {cash X84} of the portfolio
-    Curve.Data curve;
-}
-
 /// @dev One submission at the posted prices. Reused for every account of a settlement, so that memory does not grow with them.
 struct Reading {
     Entry[] entries; // as many as the longest list so far
-    Auth auth;
+    Entry entry; // none of them: an {Entry} variable has to begin somewhere, or memory is allocated
+    Curve.Data curve; // of the auth that is read, if there are no costs
     Costs.Data coupling;
     int256[] progress; // {portfolio unit X44} of each auth with limits after this batch; at least `limits`
-    bool headed; // rules 1 to 3 hold
     uint256 kind; // 1: standing
     uint256 validUntil; // {s} 0: no end
     uint256 count; // products listed
     uint256 costs;
-    uint256 limits; // auths with limits
-    uint256 ended; // of these, how many have nothing left after this batch
+    uint256 gas; // bound on what its settlement spends
+    uint256 gasLimit; // declared
+    bool homed; // the account got its home product by this submission
+    /* from here on zero when a submission is begun */
+    bool headed; // rules 1 to 3 hold
     bool complete; // all auths have limits and have ended
     uint256 used; // bit per product that is a leg
+    uint256 limits; // auths with limits
+    uint256 ended; // of these, how many have nothing left after this batch
     uint256 cover; // {cash X40} most it can pay
     int256 cash; // {cash X40} received
     uint256 loss; // {cash X40 / portfolio unit^2}
     uint256 costLoss; // {cash X84}
     uint256 costSpan; // {cash X84}
-    uint256 gas; // bound on what its settlement spends
-    uint256 gasLimit; // declared
-    bool homed; // the account got its home product by this submission
 }
 
 /// @dev Total decoding and evaluation of submissions, in one pass: any bytes are one submission or one void reason. docs/SPEC.md §2 and §3, rules 1 to 6.
@@ -134,7 +125,9 @@ library Submission {
         returns (uint256 pos, uint256 auths, VoidReason)
     {
         unchecked {
-            r.headed = false;
+            assembly ("memory-safe") {
+                calldatacopy(add(r, 384), calldatasize(), 320) // zeros, from `headed` on
+            }
             uint256 list = input.pos + HEAD;
             if (list > input.end) return (pos, 0, VoidReason.MALFORMED);
             uint256 word = Wire.load(input.pos);
@@ -155,41 +148,51 @@ library Submission {
             uint256 size = input.length + ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
             if (r.gas > r.gasLimit || size > UNIT_BYTES * input.units) return (pos, 0, VoidReason.OVERSIZED);
             if (count > r.entries.length) r.entries = new Entry[](count);
-            (r.count, r.used, r.cover, r.cash, r.loss) = (count, 0, 0, 0, 0);
-            (r.limits, r.ended, r.costLoss, r.costSpan) = (0, 0, 0, 0);
+            r.count = count;
             r.headed = _list(r, board, list);
             return (pos, auths, r.headed ? VoidReason.NONE : VoidReason.MALFORMED);
         }
     }
 
+    /// @dev Rule 3, and the entries of the products.
     function _list(Reading memory r, Board.Data memory board, uint256 list) private pure returns (bool) {
         unchecked {
+            uint256 end = list + 2 * r.count;
             uint256 next;
-            uint256 count = r.count;
-            for (uint256 i; i < count; ++i) {
-                uint256 id = Wire.load(list + 2 * i) >> 240;
-                if (id < next || id >= board.places.length) return false;
+            for (uint256 pos = list; pos != end; pos += 2) {
+                uint256 id = Wire.load(pos) >> 240;
+                if (id < next) return false;
                 next = id + 1;
             }
-            for (uint256 i; i < count; ++i) {
-                Entry memory e = r.entries[i];
-                uint256 id = Wire.load(list + 2 * i) >> 240;
-                uint256 place = board.places[id];
+            if (next > board.places.length) return false;
+            Entry memory e = r.entry;
+            Line memory line = e.line;
+            (Entry[] memory entries, uint256[] memory places, Line[] memory lines) =
+                (r.entries, board.places, board.lines);
+            for (uint256 pos = list; pos != end; pos += 2) {
+                uint256 id = Wire.load(pos) >> 240;
+                uint256 place;
+                assembly ("memory-safe") {
+                    // id < places.length, place ≤ lines.length, as many entries as products
+                    place := mload(add(add(places, 32), shl(5, id)))
+                    line := mload(add(lines, shl(5, place)))
+                    entries := add(entries, 32)
+                    e := mload(entries)
+                    calldatacopy(add(e, 32), calldatasize(), 160) // zeros
+                }
                 if (place == 0) revert IWalras.PriceMissing(uint16(id));
-                e.line = board.lines[place - 1];
-                e.line.used = true;
-                (e.cover, e.fill, e.bought, e.tolerance, e.gross) = (0, 0, 0, 0, 0);
+                (e.line, line.used) = (line, true);
             }
             return true;
         }
     }
 
-    /// @return behind the auth whose head lies at `pos`
-    function authEnd(uint256 pos) internal pure returns (uint256) {
+    /// @return {byte} of an auth with this head
+    function authSize(uint256 head) internal pure returns (uint256) {
         unchecked {
-            uint256 head = Wire.load(pos) >> 224;
-            uint256 fixedPart = AUTH_HEAD + (head >> 24 == 1 ? LIMIT_BYTES : 0);
-            return pos + fixedPart + Wire.TERM_BYTES * ((head >> 16) & 255) + Curve.size((head >> 8) & 255, head & 255);
+            uint256 limits = head >> 24 == 1 ? LIMIT_BYTES : 0;
+            return
+                AUTH_HEAD + limits + Wire.TERM_BYTES * ((head >> 16) & 255) + Curve.size((head >> 8) & 255, head & 255);
         }
     }
 
@@ -201,119 +204,142 @@ library Submission {
     {
         unchecked {
             if (pos + AUTH_HEAD > end) return (pos, VoidReason.MALFORMED);
-            next = authEnd(pos);
             uint256 head = Wire.load(pos) >> 224;
-            uint256 flags = head >> 24;
+            pos += AUTH_HEAD;
             uint256 legs = (head >> 16) & 255;
-            uint256 buys = (head >> 8) & 255;
-            uint256 sells = head & 255;
-            if (next > end || flags > 1 || legs == 0 || legs > MAX_LEGS || !Curve.counts(buys, sells)) {
-                return (next, VoidReason.MALFORMED);
+            uint256 limits = pos + Wire.TERM_BYTES * legs; // behind the legs
+            uint256 curve;
+            {
+                uint256 flags = head >> 24;
+                uint256 buys = (head >> 8) & 255;
+                uint256 sells = head & 255;
+                curve = limits + LIMIT_BYTES * flags;
+                next = curve + Curve.size(buys, sells);
+                bool bad = Wire.either(Curve.shapeless(buys, sells), Wire.either(legs - 1 >= MAX_LEGS, flags > 1));
+                if (Wire.either(next > end, bad)) return (next, VoidReason.MALFORMED);
+                uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
+                r.gas = gas;
+                if (gas > r.gasLimit) return (next, VoidReason.OVERSIZED);
             }
-            r.gas += AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
-            if (r.gas > r.gasLimit) return (next, VoidReason.OVERSIZED);
-            Auth memory a = r.auth;
-            a.legs = pos + AUTH_HEAD;
-            a.end = a.legs + Wire.TERM_BYTES * legs;
-            if (!_legs(r, a)) return (next, VoidReason.MALFORMED);
-            // an auth in costs answers to π = Σ w·p − Σ g·λ, with W + G in place of W
-            (int256 shift, uint256 guard) = r.costs == 0 ? (int256(0), 0) : Costs.linked(r.coupling, j);
-            uint256 curve = a.end + LIMIT_BYTES * flags;
-            if (!Curve.read(a.curve, curve, buys, sells, a.pi - shift, a.gross + guard, a.tau)) {
-                return (next, VoidReason.MALFORMED);
+            (uint256 gross, uint256 tau, int256 pi) = _legs(r, pos, limits);
+            if (gross == 0) return (next, VoidReason.MALFORMED);
+            Curve.Data memory c = r.curve;
+            int256 effective = pi;
+            if (r.costs != 0) {
+                // an auth in costs answers to π = Σ w·p − Σ g·λ, with W + G in place of W
+                uint256 link = Costs.linkOf(r.coupling, j);
+                assembly ("memory-safe") {
+                    effective := sub(pi, mload(link))
+                    gross := add(gross, mload(add(link, 32)))
+                    c := add(link, 64)
+                }
             }
-            _demand(r, a, input, flags, j);
+            if (!Curve.read(c, curve, head & 65_535, effective, gross, tau)) return (next, VoidReason.MALFORMED);
+            if (curve != limits) _limit(r, c, input, limits);
+            _pay(r, c, pi);
+            _fill(r, c, pos, limits);
             return (next, VoidReason.NONE);
         }
     }
 
-    /// @dev Gross weight, least fall, portfolio price.
-    function _legs(Reading memory r, Auth memory a) private pure returns (bool) {
+    /// @return gross {lot} W, 0 if the legs are malformed
+    /// @return tau {cash X40} least fall of a step
+    /// @return pi {cash X84} of the portfolio
+    function _legs(Reading memory r, uint256 pos, uint256 end)
+        private
+        pure
+        returns (uint256 gross, uint256 tau, int256 pi)
+    {
         unchecked {
-            (uint256 next, uint256 gross, uint256 tau, int256 pi) = (0, 0, 0, 0);
-            uint256 used = r.used;
-            for (uint256 pos = a.legs; pos < a.end; pos += Wire.TERM_BYTES) {
-                (uint256 index, int256 weight) = Wire.term(pos);
-                uint256 size = Wire.abs(weight);
-                if (index < next || index >= r.count || size == 0 || size > MAX_WEIGHT) return false;
-                next = index + 1;
-                used |= 1 << index;
-                Line memory line = r.entries[index].line;
-                gross += size;
-                tau += size * line.tick;
-                pi += weight * line.price;
-            }
-            (r.used, a.gross, a.tau, a.pi) = (used, gross, tau, pi);
-            if (a.end - a.legs != Wire.TERM_BYTES) return true;
-            (, int256 single) = Wire.term(a.legs);
-            return single == 1;
+            if (end - pos == Wire.TERM_BYTES && (Wire.load(pos) << 8) >> 232 != 1) return (0, 0, 0);
         }
-    }
-
-    /// @dev Demand within the limits, progress, cover, payment.
-    function _demand(Reading memory r, Auth memory a, Input memory input, uint256 flags, uint256 j) private pure {
-        unchecked {
-            Curve.Data memory c = a.curve;
-            int256 rate = int256(c.buy.rate) - int256(c.sell.rate);
-            bool sloped = c.buy.sloped || c.sell.sloped;
-            // {portfolio unit X44} A and B, what it may sell and buy
-            int256 sell = int256(c.sell.total << LOT_BITS);
-            int256 buy = int256(c.buy.total << LOT_BITS);
-            if (flags != 0) (sell, buy, rate, sloped) = _limited(r, a, input, sell, buy, rate, sloped);
-            uint256 pay = c.bid > 0 ? _valueUp(uint256(c.bid), uint256(buy)) : 0;
-            uint256 payToSell = c.ask < 0 ? _valueUp(uint256(-c.ask), uint256(sell)) : 0;
-            r.cover += pay > payToSell ? pay : payToSell;
-            // |pi|·|rate| < 2^162·2^92; an arithmetic shift rounds toward minus infinity: the payer's ulp up, the receiver's down
-            r.cash += (-a.pi * rate) >> PAYMENT_SHIFT;
-            r.loss += c.buy.loss + c.sell.loss;
-            _fill(r, a, rate, uint256(sell), uint256(buy), sloped);
-            if (r.costs != 0) Costs.note(r.coupling, j, rate, uint256(sell), uint256(buy), sloped);
+        uint256 count = r.count;
+        Entry[] memory entries = r.entries;
+        assembly ("memory-safe") {
+            let next := 0
+            for {} lt(pos, end) { pos := add(pos, 4) } {
+                let index := byte(0, mload(pos))
+                let weight := sar(232, shl(8, mload(pos)))
+                let size := sub(xor(weight, sar(255, weight)), sar(255, weight))
+                if or(or(lt(index, next), iszero(lt(index, count))), shr(20, sub(size, 1))) {
+                    gross := 0 // 1 ≤ |weight| ≤ 2^20
+                    break
+                }
+                next := add(index, 1)
+                let line := mload(mload(add(add(entries, 32), shl(5, index))))
+                gross := add(gross, size)
+                pi := add(pi, mul(weight, mload(add(line, 32)))) // price
+                tau := add(tau, mul(size, mload(add(line, 64)))) // tick
+            }
         }
     }
 
     /// @dev Cuts the curve's domain to [-(low + done), high - done] and moves the progress.
-    function _limited(
-        Reading memory r,
-        Auth memory a,
-        Input memory input,
-        int256 sell,
-        int256 buy,
-        int256 rate,
-        bool sloped
-    ) private pure returns (int256, int256, int256, bool) {
+    function _limit(Reading memory r, Curve.Data memory c, Input memory input, uint256 pos) private pure {
         unchecked {
-            uint256 word = Wire.load(a.end);
+            uint256 word = Wire.load(pos);
             int256 low = int256((word >> 208) << LOT_BITS);
             int256 high = int256(((word >> 160) & type(uint48).max) << LOT_BITS);
             uint256 i = r.limits++;
             if (r.progress.length == 0) r.progress = new int256[](MAX_LISTED);
             int256 done = i < input.doneCount ? int256(Wire.load(input.done + 16 * i)) >> 128 : int256(0);
+            (int256 sell, int256 buy, int256 rate) = (int256(c.sell), int256(c.buy), c.rate);
             (int256 toSell, int256 toBuy) = (_min(sell, low + done), _min(buy, high - done));
             // the floor and rounded prices move D° by less than two ulps: beyond them the limit holds, not the slope
-            if (rate < -toSell - 1 || rate > toBuy + 1) sloped = false;
+            if (rate < -toSell - 1 || rate > toBuy + 1) c.sloped = false;
             if (rate > toBuy) rate = toBuy;
             else if (rate < -toSell) rate = -toSell;
             done += rate;
             r.progress[i] = done;
             if (_min(sell, low + done) | _min(buy, high - done) == 0) ++r.ended;
-            return (toSell, toBuy, rate, sloped);
+            (c.rate, c.sell, c.buy) = (rate, uint256(toSell), uint256(toBuy));
         }
     }
 
-    function _fill(Reading memory r, Auth memory a, int256 rate, uint256 sell, uint256 buy, bool sloped) private pure {
+    /// @dev Cover and payment.
+    function _pay(Reading memory r, Curve.Data memory c, int256 pi) private pure {
         unchecked {
-            for (uint256 pos = a.legs; pos < a.end; pos += Wire.TERM_BYTES) {
-                (uint256 index, int256 weight) = Wire.term(pos);
-                Entry memory e = r.entries[index];
-                uint256 size = Wire.abs(weight);
-                e.cover += size * (weight > 0 ? sell : buy);
-                e.gross += size + 1;
-                if (sloped) e.tolerance += size + 1;
-                int256 fill = weight * rate; // < 2^20·2^92
-                e.fill += fill;
-                if (fill > 0) e.bought += uint256(fill);
+            uint256 pay = c.bid > 0 ? _valueUp(uint256(c.bid), c.buy) : 0;
+            if (c.ask < 0) {
+                uint256 payToSell = _valueUp(uint256(-c.ask), c.sell);
+                if (payToSell > pay) pay = payToSell;
+            }
+            r.cover += pay;
+            // |pi|·|rate| < 2^162·2^92; an arithmetic shift rounds toward minus infinity: the payer's ulp up, the receiver's down
+            r.cash += (-pi * c.rate) >> PAYMENT_SHIFT;
+            r.loss += c.loss;
+        }
+    }
+
+    function _fill(Reading memory r, Curve.Data memory c, uint256 pos, uint256 end) private pure {
+        Entry[] memory entries = r.entries;
+        uint256 used = r.used;
+        assembly ("memory-safe") {
+            let rate := mload(add(c, 64))
+            let sloped := mload(add(c, 96))
+            for {} lt(pos, end) { pos := add(pos, 4) } {
+                let weight := sar(232, shl(8, mload(pos)))
+                let entry := byte(0, mload(pos))
+                used := or(used, shl(entry, 1))
+                entry := mload(add(add(entries, 32), shl(5, entry)))
+                let sign := sar(255, weight)
+                let size := sub(xor(weight, sign), sign)
+                // cover: a positive leg delivers what is sold, a negative one what is bought
+                let slot := add(entry, 32)
+                mstore(slot, add(mload(slot), mul(size, mload(add(c, sub(192, and(sign, 32)))))))
+                let fill := mul(weight, rate) // < 2^20·2^92
+                slot := add(entry, 64)
+                mstore(slot, add(mload(slot), fill))
+                slot := add(entry, 96)
+                mstore(slot, add(mload(slot), mul(fill, sgt(fill, 0)))) // bought
+                size := add(size, 1)
+                slot := add(entry, 128)
+                mstore(slot, add(mload(slot), mul(size, sloped))) // tolerance
+                slot := add(entry, 160)
+                mstore(slot, add(mload(slot), size)) // gross
             }
         }
+        r.used = used;
     }
 
     /// @return {cash X40} ⌈price X40 · quantity X44⌉

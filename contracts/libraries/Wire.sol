@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @dev Reading of packed big endian fields in memory.
+/// @dev Packed big endian fields in memory, and what the compiler has no cheap word for.
 library Wire {
     uint256 internal constant TERM_BYTES = 4;
 
@@ -23,6 +23,20 @@ library Wire {
     function abs(int256 x) internal pure returns (uint256) {
         unchecked {
             return uint256(x < 0 ? -x : x);
+        }
+    }
+
+    /// @dev a || b for conditions cheaper than a jump.
+    function either(bool a, bool b) internal pure returns (bool c) {
+        assembly ("memory-safe") {
+            c := or(a, b)
+        }
+    }
+
+    /// @dev Writes zeros.
+    function clear(uint256 pos, uint256 size) internal pure {
+        assembly ("memory-safe") {
+            calldatacopy(pos, calldatasize(), size)
         }
     }
 }

@@ -197,17 +197,19 @@ contract Harness {
     }
 
     /// @param steps packed as in a submission
-    function side(bytes calldata steps, int256 first, int256 pi, uint256 gross, uint256 tau)
+    function side(bytes calldata steps, int256 first, int256 pi, uint256 window, uint256 least)
         external
         pure
-        returns (Curve.Side memory out)
+        returns (uint256 rate, uint256 total, uint256 loss, bool sloped, int256 last)
     {
         bytes memory copy = abi.encodePacked(steps, new bytes(32));
         uint256 from;
         assembly ("memory-safe") {
             from := add(copy, 32)
         }
-        Curve.demand(out, from, steps.length / Curve.STEP_BYTES, first, pi, gross, tau);
+        Curve.Data memory c;
+        (rate, total, last) = Curve.side(c, from, steps.length / Curve.STEP_BYTES, first, pi, window, least);
+        return (rate, total, c.loss, c.sloped, last);
     }
 
     function maker(int256 price, Product calldata product) external pure returns (int256) {
