@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from walras.chain.views import BatchView
 from walras.operator.decide import (
     NO_KEY,
+    Apply,
     ChainView,
     CloseVoid,
     Decision,
     Halt,
+    Open,
     OwnView,
     RegisterKey,
     Reveal,
@@ -32,7 +34,7 @@ SCHEDULE = Schedule(GENESIS, 1_000, 300, 400, 420, 500, 600, 900)
 OPERATOR, SOMEBODY = "0xOperator", "0xSomebody"
 LOCK_OUT, OTHER_LOCK_OUT = b"\1" * 32, b"\2" * 32
 KEYS: Mapping[int, bytes] = {b: bytes([b]) * 32 for b in range(1, 8)}
-BATCH = BatchView(2, 5, 100, settled=False, closed=False, pot=0)
+BATCH = BatchView(2, 5, 100, 1, settled=False, closed=False, pot=0, unapplied=0)
 AT = {
     Phase.OPEN: SCHEDULE.start(2),
     Phase.LOCKED_IN: SCHEDULE.start(2) + 300,
@@ -51,6 +53,7 @@ def chain(**changed: Any) -> ChainView:
         schedule=SCHEDULE,
         batch=BATCH,
         published=False,
+        standing=0,
         key_hashes={b: KEYS[b] for b in (2, 3, 4)},
         lock_out=LOCK_OUT,
         nonce=7,
@@ -130,6 +133,28 @@ def test_closes_a_void_batch() -> None:
     assert decide(chain(), own(key_hashes={}), SCHEDULE.start(5)) == CloseVoid(2)
 
 
+def test_opens_a_batch_for_those_who_stand() -> None:
+    idle = chain(batch=after(1, settled=True), standing=3)
+    assert decide(idle, own(), AT[Phase.OPEN]) == Open(2)
+    for view, mind, now in (
+        (replace(idle, standing=0), own(), AT[Phase.OPEN]),
+        (replace(idle, bond=99), own(), AT[Phase.OPEN]),
+        (replace(idle, short_houses=1), own(), AT[Phase.OPEN]),
+        (replace(idle, house_cash=9), own(), AT[Phase.OPEN]),
+        (chain(standing=3), own(), AT[Phase.OPEN]),
+        (idle, ANYBODY, AT[Phase.OPEN]),
+        (idle, own(), AT[Phase.LOCKED_IN] - 2),
+    ):
+        assert isinstance(decide(view, mind, now), Wait)
+
+
+@pytest.mark.parametrize("phase", list(AT))
+def test_writes_what_was_settled_in_chunks(phase: Phase) -> None:
+    view = chain(batch=after(2, settled=True, unapplied=4), standing=3)
+    assert decide(view, own(), AT[phase]) == Apply(2)
+    assert decide(view, ANYBODY, AT[phase]) == Apply(2)
+
+
 @pytest.mark.parametrize("done", [{"settled": True}, {"closed": True}, {"live": 0}])
 @pytest.mark.parametrize("phase", list(AT))
 def test_leaves_a_finished_batch_alone(done: dict[str, Any], phase: Phase) -> None:
@@ -148,7 +173,7 @@ def test_a_batch_that_started_without_a_key_is_skipped() -> None:
 
 
 def test_idle_waits_for_the_first_batch_and_the_next() -> None:
-    nothing = chain(batch=BatchView(0, 0, 0, settled=False, closed=False, pot=0))
+    nothing = chain(batch=replace(BATCH, number=0, live=0, units=0))
     assert decide(nothing, own(), GENESIS - 5_000) == Wait(
         SCHEDULE.start(1), "batch 1 has not started"
     )
@@ -211,9 +236,11 @@ batches = st.builds(
     number=st.integers(0, 6),
     live=st.integers(0, 3),
     units=st.just(0),
+    ticks=st.just(1),
     settled=st.booleans(),
     closed=st.booleans(),
     pot=st.just(0),
+    unapplied=st.integers(0, 2),
 )
 hashes = st.dictionaries(
     st.integers(1, 7), st.sampled_from([NO_KEY, b"\x77" * 32]) | st.integers(1, 7).map(KEYS.get)
@@ -222,7 +249,9 @@ chains = st.builds(
     chain,
     batch=batches,
     published=st.booleans(),
+    standing=st.integers(0, 2),
     key_hashes=hashes,
+    bond=st.sampled_from([99, 100]),
     lock_out=st.sampled_from([None, LOCK_OUT, OTHER_LOCK_OUT]),
     nonce=st.integers(6, 8),
     operator=st.sampled_from([OPERATOR, SOMEBODY]),
@@ -266,6 +295,18 @@ def check(decision: Decision, view: ChainView, mind: OwnView, now: int) -> None:
             assert batch.live
             assert phase in (Phase.CLEARING, Phase.FALLBACK)
             assert phase is Phase.FALLBACK or mind.account == view.operator
+        case Open(number):
+            assert number == SCHEDULE.current(now) > 0
+            assert view.batch.number != number
+            assert not batch.unfinished
+            assert not batch.unapplied
+            assert SCHEDULE.phase(number, now, key_published=False) is Phase.OPEN
+            assert view.key_hashes[number] == mind.key_hashes[number]
+            assert view.standing
+            assert view.bond == view.bond_full
+        case Apply(number):
+            assert number == batch.number
+            assert batch.unapplied
         case CloseVoid(number):
             assert (number, phase) == (batch.number, Phase.VOID)
             assert batch.live
