@@ -75,7 +75,7 @@ library Seal {
         return hash(pos, pos + length + 16 * limits);
     }
 
-    /// @dev Decrypts in place. @return body where the body starts, 0 if the ciphertext does not open
+    /// @dev Decrypts in place and leaves what is behind. @return body where the body starts, 0 if the ciphertext does not open
     function open(uint256 buffer, uint256 pos, uint256 length, bytes32 id, uint256 secret, address account)
         internal
         pure
@@ -107,10 +107,12 @@ library Seal {
             mstore(buffer, stream)
             mstore(add(buffer, 64), 0)
             let end := add(pos, length)
+            let behind := mload(end) // the last word of the stream reaches into it
             for { let p := add(pos, 33) } lt(p, end) { p := add(p, 32) } {
                 mstore(p, xor(mload(p), keccak256(buffer, 96)))
                 mstore(add(buffer, 64), add(mload(add(buffer, 64)), 1))
             }
+            mstore(end, behind)
             magic := shr(224, mload(add(pos, 65)))
         }
         if (magic != MAGIC) return 0;
