@@ -22,7 +22,7 @@ BOOKS = int(os.environ.get("WALRAS_BOOKS", "12"))
 def test_every_book_settles(shape: str) -> None:
     for seed in range(BOOKS):
         state, opened = market(SHAPES[shape](random.Random(f"{shape}{seed}")))
-        settlement = settle(state, opened, solve_batch(state, opened))
+        settlement = settle(state, opened, *solve_batch(state, opened))
         for product, residue in settlement.residues.items():
             assert residue + settlement.house[product] == 0
         assert sum(settlement.cash.values()) + settlement.house_cash == 0

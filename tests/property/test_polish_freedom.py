@@ -45,7 +45,7 @@ def reach(accepts: Callable[[int], bool], most: int) -> int:
 def freedom(draft: Draft, direction: Sequence[int]) -> float:
     """Widest accepted span of prices along `direction`, relative to the first reference."""
     state, opened = market(draft)
-    prices = solve_batch(state, opened)
+    prices = solve_batch(state, opened).prices
     one = draft.references[0] << 44
     span = 0
     for sign in (1, -1):
@@ -107,7 +107,7 @@ def test_the_published_bound_covers_the_freedom() -> None:
     one = 1_000 * X40
     draft = interval(1_000, 10**6, one_sided(-1, (Leg(0, 1),), one * 109 // 100, [Step(10**6, 0)]))
     state, opened = market(draft)
-    prices = solve_batch(state, opened)
+    prices = solve_batch(state, opened).prices
     settlement = settle(state, opened, prices)
     for sign in (1, -1):
         moved = reach(

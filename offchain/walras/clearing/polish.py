@@ -4,7 +4,8 @@ The clearing prices are the one zero of the excess demand r(p) = z(p) - ε (p - 
 gradient of a strictly convex function that is quadratic on each cell of a finite partition. Newton
 steps with an exact line search therefore end after finitely many steps, from any start (Sun,
 Mathematical Programming 76, 1997). Residuals are exact integers, so cancellation cannot hide where
-the zero is; only the steps are rounded.
+the zero is; only the steps are rounded. Costs do not change that: at every point their shadow
+prices are first solved for exactly, which leaves the same kind of function.
 """
 
 import math
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from walras.clearing.exact import GUARD, PRICE_BITS, QUANTITY_BITS, ExactBook, Response
-from walras.clearing.limbs import integers
+from walras.clearing.limbs import Floats, integers
+from walras.clearing.line import Line
+from walras.clearing.shadows import Shadows
 from walras.clearing.system import maker_slopes, newton_step
 from walras.errors import ClearingError
 
@@ -24,27 +27,35 @@ _ULP = 1 << GUARD
 _PATIENCE = 60  # steps from a given start before the search begins again without it
 _THINNING = 5  # bits of the maker's depth taken away per stage
 _STAGE_STEPS = 30  # a stage that is not done by then is left to the next one
-_LENGTH_BITS = 60  # resolution of a step length
 
 
 @dataclass(frozen=True, slots=True)
 class Polished:
-    """Accepted prices X84 by product index, and the Newton steps and evaluations they took."""
+    """Accepted prices X84 by product and shadow prices X84 by cost, in the order of the book.
+
+    Also the Newton steps and evaluations they took.
+    """
 
     prices: tuple[int, ...]
+    shadows: tuple[int, ...]
     steps: int
     evaluations: int
 
 
 def polish(
-    book: ExactBook, start: Sequence[int] | None = None, *, max_steps: int = 2000
+    book: ExactBook,
+    start: Sequence[int] | None = None,
+    shadows: Sequence[int] | None = None,
+    *,
+    max_steps: int = 2000,
 ) -> Polished:
     """The X84 prices next to the root of `book`, sought from `start` (X84, by product index).
 
     Without a start the search begins at the references with a deep maker that is thinned out.
-    Raises ClearingError, with the worst product and its residue, if the steps do not suffice.
+    `shadows` (X84, by cost) is only a guess. Raises ClearingError, with the worst product and its
+    residue, if the steps do not suffice.
     """
-    search = _Search(book, start)
+    search = _Search(book, start, shadows)
     if start is None or not search.walk(_PATIENCE):
         search.thin_out()
         if not search.walk(max_steps):
@@ -53,93 +64,111 @@ def polish(
                 f"no accepted prices after {search.steps} exact steps: the book's product "
                 f"{product} is {residue:.3g} lots from clearing; keep the book, it shows a defect"
             )
-    return Polished(search.rounded(), search.steps, search.evaluations)
+    prices, bound = search.rounded()
+    return Polished(prices, bound, search.steps, search.evaluations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """Prices and shadow prices X112, and the excess demand X72 that they leave."""
+
+    prices: list[int]
+    shadows: list[int]
+    answer: Response
+    excess: list[int]
 
 
 class _Search:
-    """A point, the excess demand there, and the steps between points.
+    """A point, and the steps between points.
 
-    prices (X112) and excess (X72) by product; depth: how many times as deep as the protocol's the
-    maker of each product is taken.
+    depth: how many times as deep as the protocol's the maker of each product is taken.
     """
 
-    prices: list[int]
-    depth: list[int]
-    excess: list[int]
-    answer: Response
-
-    def __init__(self, book: ExactBook, start: Sequence[int] | None) -> None:
+    def __init__(
+        self, book: ExactBook, start: Sequence[int] | None, shadows: Sequence[int] | None
+    ) -> None:
         self.book = book
         self.steps = 0
         self.evaluations = 0
-        self.prices = self._references() if start is None else [price << GUARD for price in start]
-        self._deepen([1] * book.products)
+        self.costs = Shadows(book)
+        self.depth = [1] * book.products
+        prices = self._references() if start is None else [price << GUARD for price in start]
+        guess = [price << GUARD for price in shadows or [0] * len(book.costs)]
+        self.point = self._respond(prices, guess)
 
     def walk(self, most: int) -> bool:
         """Up to `most` steps from here until the rounded prices are accepted."""
         for _ in range(most):
-            if self._arrived() and self.book.accepts(self.rounded()):
+            if self._arrived() and self.book.accepts(*self.rounded()):
                 return True
             self._step()
         return False
 
-    def rounded(self) -> tuple[int, ...]:
+    def rounded(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The point on the X84 grid."""
-        return tuple((price + _ULP // 2) >> GUARD for price in self.prices)
+        return _rounded(self.point.prices), _rounded(self.point.shadows)
 
     def thin_out(self) -> None:
         """Follow the root while the maker thins from the depth of the whole book to its own."""
-        self.prices = self._references()
+        self.point = self._respond(self._references(), self.point.shadows)
         capacity = self.book.capacity()
         deep = [max(1, lots << 17) for lots in capacity]
         for stage in range(0, max(deep, default=1).bit_length(), _THINNING):
             self._deepen([max(1, depth >> stage) for depth in deep])
             close = [(lots << QUANTITY_BITS - 4 >> stage) + _ULP for lots in capacity]
             for _ in range(_STAGE_STEPS):
-                if all(abs(e) <= c for e, c in zip(self.excess, close, strict=True)):
+                if all(abs(e) <= c for e, c in zip(self.point.excess, close, strict=True)):
                     break
                 self._step()
         self._deepen([1] * self.book.products)
 
     def _arrived(self) -> bool:
         """Whether rounding to X84 keeps every product within its tolerance (MATHEMATICS §6)."""
+        sloped = self.point.answer.sloped.tolist()
         return all(
             4 * abs(excess) <= (2 + count) * _ULP
-            for excess, count in zip(self.excess, self.answer.sloped.tolist(), strict=True)
+            for excess, count in zip(self.point.excess, sloped, strict=False)
         )
 
     def worst(self) -> tuple[int, float]:
         """The product furthest from clearing and its excess in lots."""
-        sizes = [abs(excess) for excess in self.excess]
+        sizes = [abs(excess) for excess in self.point.excess]
         product = max(range(len(sizes)), key=sizes.__getitem__)
         return product, sizes[product] / 2**QUANTITY_BITS
 
     def _step(self) -> None:
         """One Newton step, cut or stretched to where the downhill slope along it vanishes."""
         self.steps += 1
-        direction = newton_step(self.book, self.answer.ramp, self.excess, self.depth)
-        initial = _dot(self.excess, direction)
-        line = _Line()
+        here = self.point
+        free = self.costs.free(here.shadows)
+        direction = newton_step(
+            self.book, here.answer.ramp, here.excess, self.depth, self.costs.reduction, free
+        )
+        cash = np.array([d / 2**PRICE_BITS for d in direction])
+        follow = self.costs.follow(here.answer, here.shadows, cash)
+        pull = [int(math.ldexp(move, PRICE_BITS)) for move in follow.tolist()]
+        initial = _dot(here.excess, direction)
+        line = Line()
         while True:
-            scaled = int(math.ldexp(line.length, _LENGTH_BITS))
-            moves = [d * scaled >> _LENGTH_BITS for d in direction]
-            point = [price + move for price, move in zip(self.prices, moves, strict=True)]
-            answer, excess = self._respond(point)
-            slope = _dot(excess, direction)
-            tolerance = 2 if line.length == 1.0 else 10
+            point = self._respond(
+                line.moved(here.prices, direction), line.moved(here.shadows, pull)
+            )
+            slope = _dot(point.excess, direction)
+            tolerance = 2 if line.whole else 10
             if tolerance * abs(slope) <= initial or line.exhausted:
                 break
-            line.next(slope / initial, self._bend(answer, direction) / _lots_times_cash(initial))
-        self.prices, self.answer, self.excess = point, answer, excess
+            line.next(slope / initial, self._bend(point, cash) / _lots_times_cash(initial))
+        self.point = point
 
-    def _bend(self, answer: Response, direction: Sequence[int]) -> float:
-        """How fast the slope along `direction` falls: Σ slope (w·d)² + Σ ε d², lots times cash."""
+    def _bend(self, point: _Point, cash: Floats) -> float:
+        """How fast the slope along `cash` falls there: Σ slope (w·d - g·λ')² + Σ ε d²."""
         rows = self.book.rows
-        cash = np.array([d / 2**PRICE_BITS for d in direction])
-        row = np.repeat(np.arange(self.book.auths), np.diff(rows.leg_ptr))
-        moved = np.bincount(row, rows.leg_weight * cash[rows.leg_product], self.book.auths)
+        curves = len(rows.leg_ptr) - 1
+        moves = np.concatenate([cash, self.costs.follow(point.answer, point.shadows, cash)])
+        row = np.repeat(np.arange(curves), np.diff(rows.leg_ptr))
+        moved = np.bincount(row, rows.leg_weight * moves[rows.leg_product], curves)
         maker = maker_slopes(self.book, self.depth)
-        return float(self.book.slopes(answer.ramp) @ moved**2 + maker @ cash**2)
+        return float(self.book.slopes(point.answer.ramp) @ moved**2 + maker @ cash**2)
 
     def _references(self) -> list[int]:
         return [reference << PRICE_BITS - 40 for reference in self.book.reference]
@@ -147,43 +176,19 @@ class _Search:
     def _deepen(self, depth: list[int]) -> None:
         """Take the maker that deep, here."""
         self.depth = depth
-        self.answer, self.excess = self._respond(self.prices)
+        self.point = self._respond(self.point.prices, self.point.shadows)
 
-    def _respond(self, prices: Sequence[int]) -> tuple[Response, list[int]]:
+    def _respond(self, prices: list[int], guess: Sequence[int]) -> _Point:
         self.evaluations += 1
-        answer = self.book.respond(prices)
-        sums = zip(integers(answer.demand), self.depth, self.book.maker(prices), strict=True)
-        return answer, [demand - depth * supply for demand, depth, supply in sums]
+        shadows, answer = self.costs.settle(prices, guess)
+        sums = zip(integers(answer.demand), self.depth, self.book.maker(prices), strict=False)
+        return _Point(
+            prices, shadows, answer, [demand - depth * supply for demand, depth, supply in sums]
+        )
 
 
-class _Line:
-    """The next length to try along a direction on which the slope falls monotonically through 0."""
-
-    def __init__(self) -> None:
-        self.length = 1.0
-        self._low, self._high = 0.0, math.inf
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the zero is bracketed as closely as lengths resolve."""
-        resolution = max(2.0 ** (2 - _LENGTH_BITS), 2.0**-50 * self._low)
-        return self._high - self._low <= resolution or self.length > 2.0**40
-
-    def next(self, slope: float, bend: float) -> None:
-        """Newton from a slope and its rate of fall (both relative to the slope at 0), bracketed."""
-        if slope > 0:
-            self._low = self.length
-        else:
-            self._high = self.length
-        low, high = self._low, self._high
-        guess = self.length + slope / bend
-        margin = 0.01 * (high - low)
-        if high == math.inf:
-            self.length = min(max(guess, 2 * low), 1e6 * low)
-        elif low + margin < guess < high - margin:
-            self.length = guess
-        else:
-            self.length = 0.5 * (low + high) if low > 0.05 * high else 0.1 * high
+def _rounded(prices: Sequence[int]) -> tuple[int, ...]:
+    return tuple((price + _ULP // 2) >> GUARD for price in prices)
 
 
 def _dot(excess: Sequence[int], direction: Sequence[int]) -> int:

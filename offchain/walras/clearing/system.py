@@ -2,7 +2,8 @@
 
     (Σ_j slope_j w_j w_jᵀ + diag ε) step = excess
 
-over the auths j whose price lies on a ramp. Slopes and the maker's ε may differ by 2^95
+over the auths j whose price lies on a ramp, less what the shadow prices of costs take up
+(`reduction`). Slopes and the maker's ε may differ by 2^95
 (MATHEMATICS), so a float factorisation is trusted only where its condition number leaves it digits;
 otherwise the system falls into its connected parts, and the bad ones are solved in long arithmetic.
 """
@@ -21,10 +22,12 @@ from scipy.sparse.csgraph import connected_components
 from walras.clearing.exact import PRICE_BITS, QUANTITY_BITS, ExactBook
 from walras.clearing.jit import kernel
 from walras.clearing.limbs import Floats, Ints
+from walras.clearing.reduction import Reduction
 
 __all__ = ["maker_slopes", "newton_step"]
 
-_PRECISION = 320  # bits: condition 2^95 squared, and as much again to spare
+_PRECISION = 512  # bits: condition 2^95 squared, as much again to spare, and the tilt
+_TILT = 2.0**-200  # relative, of costs that may leave their shadow prices open
 _CONDITION = 1e-13  # reciprocal condition number above which a float solution still gains digits
 
 
@@ -34,25 +37,34 @@ def maker_slopes(book: ExactBook, depth: Sequence[int]) -> Floats:
 
 
 def newton_step(
-    book: ExactBook, ramp: Ints, excess: Sequence[int], depth: Sequence[int]
+    book: ExactBook,
+    ramp: Ints,
+    excess: Sequence[int],
+    depth: Sequence[int],
+    reduction: Reduction,
+    free: Ints,
 ) -> list[int]:
-    """Step of the prices, X112, for `excess` X72 when auth j lies on `ramp[j]` (-1: on none)."""
+    """Step of the prices, X112, for `excess` X72 when curve j lies on `ramp[j]` (-1: on none).
+
+    free (G,): 1 for the costs whose shadow prices may move.
+    """
     matrix = np.diag(maker_slopes(book, depth))
-    rows = book.rows
-    _add_curvature(rows.leg_ptr, rows.leg_product, rows.leg_weight, book.slopes(ramp), matrix)
+    rows, slopes = book.rows, book.slopes(ramp)
+    loose = np.where(reduction.coupled, 0.0, slopes)
+    _add_curvature(rows.leg_ptr, rows.leg_product, rows.leg_weight, loose, matrix)
+    reduction.add(slopes, free, matrix)
     right = np.array([lots / 2**QUANTITY_BITS for lots in excess])
     whole = _solve(matrix, right)
     if whole is not None:
         return _on_grid(whole)
     step = [0] * book.products
-    for part in _parts(book, ramp):
-        solution = _solve(matrix[np.ix_(part, part)], right[part])
+    for part in _parts(book, ramp, free):
+        products = part[part < book.products]
+        solution = _solve(matrix[np.ix_(products, products)], right[products])
         exact = (
-            _solve_long(book, ramp, [(k, excess[k], depth[k]) for k in part.tolist()])
-            if solution is None
-            else _on_grid(solution)
+            _solve_long(book, ramp, part, excess, depth) if solution is None else _on_grid(solution)
         )
-        for product, value in zip(part.tolist(), exact, strict=True):
+        for product, value in zip(products.tolist(), exact, strict=True):
             step[product] = value
     return step
 
@@ -61,17 +73,19 @@ def _on_grid(prices: Floats) -> list[int]:
     return [int(math.ldexp(price, PRICE_BITS)) for price in prices.tolist()]
 
 
-def _parts(book: ExactBook, ramp: Ints) -> list[Ints]:
-    """Products that auths on a ramp tie together, part by part."""
+def _parts(book: ExactBook, ramp: Ints, free: Ints) -> list[Ints]:
+    """Products and free costs (numbered behind them) that curves on a ramp tie together."""
     rows = book.rows
+    moves = np.concatenate([np.ones(book.products, np.int64), free])
     legs = np.diff(rows.leg_ptr)
-    tied = np.repeat(ramp >= 0, legs)
+    tied = np.repeat(ramp >= 0, legs) & (moves[rows.leg_product] > 0)
     first = np.repeat(rows.leg_product[rows.leg_ptr[:-1]], legs)[tied]
     edges = (np.ones(len(first)), (first, rows.leg_product[tied]))
-    graph = coo_array(edges, shape=(book.products, book.products))
+    graph = coo_array(edges, shape=(len(moves), len(moves)))
     count, label = connected_components(graph, directed=False)
     bounds = np.cumsum(np.bincount(label, minlength=count))[:-1]
-    return np.split(np.argsort(label, kind="stable"), bounds)
+    parts = np.split(np.argsort(label, kind="stable"), bounds)
+    return [part for part in parts if part[0] < book.products]
 
 
 def _solve(matrix: Floats, right: Floats) -> Floats | None:
@@ -89,27 +103,38 @@ def _solve(matrix: Floats, right: Floats) -> Floats | None:
     return np.asarray(solution * scale, float)
 
 
-def _solve_long(book: ExactBook, ramp: Ints, products: Sequence[tuple[int, int, int]]) -> list[int]:
-    """Step X112 of one part, from exact slopes; `products` are (index, excess X72, depth)."""
-    place = {product: i for i, (product, _, _) in enumerate(products)}
-    rows = book.rows
+def _solve_long(
+    book: ExactBook, ramp: Ints, part: Ints, excess: Sequence[int], depth: Sequence[int]
+) -> list[int]:
+    """Step X112 of the products of one part, from exact slopes; costs are eliminated first."""
+    columns = part[::-1].tolist()
+    place = {column: i for i, column in enumerate(columns)}
+    size, rows = len(columns), book.rows
     with gmpy2.context(gmpy2.get_context(), precision=_PRECISION):
-        diagonal = [gmpy2.mpfr(depth << 14) / book.scale[k] for k, _, depth in products]
-        matrix: NDArray[Any] = np.full((len(place), len(place)), gmpy2.mpfr(0), object)
-        matrix[np.diag_indices(len(place))] = diagonal
-        for auth in np.flatnonzero(ramp >= 0).tolist():
-            legs = slice(rows.leg_ptr[auth], rows.leg_ptr[auth + 1])
+        matrix: NDArray[Any] = np.full((size, size), gmpy2.mpfr(0), object)
+        right: NDArray[Any] = np.full(size, gmpy2.mpfr(0), object)
+        for curve in np.flatnonzero(ramp >= 0).tolist():
+            legs = slice(rows.leg_ptr[curve], rows.leg_ptr[curve + 1])
             members = rows.leg_product[legs].tolist()
-            if members[0] not in place:
+            inside = [i for i, column in enumerate(members) if column in place]
+            if not inside:
                 continue
-            at = np.array([place[product] for product in members])
-            weight = rows.leg_weight[legs].astype(object)
-            width = int(rows.ramp_width[ramp[auth]]) << 40
-            slope = gmpy2.mpfr(width) / book.drop(int(ramp[auth]))
+            at = np.array([place[members[i]] for i in inside])
+            weight = rows.leg_weight[legs][inside].astype(object)
+            width = int(rows.ramp_width[ramp[curve]]) << 40
+            slope = gmpy2.mpfr(width) / book.drop(int(ramp[curve]))
             matrix[np.ix_(at, at)] += np.outer(weight, weight) * slope
-        right: NDArray[Any] = np.array([gmpy2.mpfr(lots) for _, lots, _ in products], object)
+        for i, column in enumerate(columns):
+            if column < book.products:
+                matrix[i, i] += gmpy2.mpfr(depth[column] << 14) / book.scale[column]
+                right[i] = gmpy2.mpfr(excess[column])
+            else:  # costs may say the same thing twice, or nothing here
+                matrix[i, i] += matrix[i, i] * _TILT or 1
         unit = gmpy2.mpfr(2) ** (PRICE_BITS - QUANTITY_BITS)
-        return [int(value * unit) for value in _eliminate(matrix, right)]
+        steps = [int(value * unit) for value in _eliminate(matrix, right)]
+    return [step for step, column in zip(steps, columns, strict=True) if column < book.products][
+        ::-1
+    ]
 
 
 def _eliminate(matrix: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:

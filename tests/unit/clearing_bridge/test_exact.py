@@ -12,8 +12,9 @@ from tests.adversarial.books import SHAPES, market
 from walras.batch import BatchState, Product
 from walras.certificate import Opened, evaluate, priced_products
 from walras.clearing.exact import GUARD, ExactBook
-from walras.clearing.limbs import integers
+from walras.clearing.limbs import Ints, integers
 from walras.clearing.problem import book_of, exact_book
+from walras.clearing.shadows import Shadows
 from walras.clearing.system import newton_step
 
 X84 = 1 << 84
@@ -85,6 +86,12 @@ def single(tops: list[int], drop: int, width: int) -> ExactBook:
     )
 
 
+def stepped(book: ExactBook, ramp: Ints, excess: list[int]) -> list[int]:
+    costs = Shadows(book)
+    depth = [1] * book.products
+    return newton_step(book, ramp, excess, depth, costs.reduction, costs.free([]))
+
+
 def test_step_solves_a_pair_that_floats_cannot() -> None:
     """A wide pair leaves the level to a maker 2^70 times softer; the step is exact all the same."""
     width, drop = 1 << 40, 1 << 44
@@ -92,7 +99,7 @@ def test_step_solves_a_pair_that_floats_cannot() -> None:
         [[(0, 1), (1, -1)]], [[(1, 1 << 40, drop, width)]], [1 << 40, 1 << 40], [1 << 54, 1 << 54]
     )
     excess = [1 << 40, 1 << 39]
-    step = newton_step(book, np.zeros(1, np.int64), excess, [1, 1])
+    step = stepped(book, np.zeros(1, np.int64), excess)
     slope, epsilon = Fraction(width << 40, drop), Fraction(1 << 14, 1 << 54)
     a, b = (Fraction(s, 2**112) for s in step)
     expected = [Fraction(e, 2**72) for e in excess]
@@ -109,7 +116,7 @@ def test_step_sees_ties_that_cancel() -> None:
         [1 << 40, 1 << 40],
         [1 << 54, 1 << 24],
     )
-    step = newton_step(book, np.array([0, 1]), [1 << 72, 1 << 72], [1, 1])
+    step = stepped(book, np.array([0, 1]), [1 << 72, 1 << 72])
     slope = Fraction(2 << 30, 4)
     assert Fraction(step[1], 2**112) == pytest.approx(Fraction(1, 1) / (slope + 2**-10), rel=1e-12)
 
