@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
 
-from tests.e2e.venue import LOT, Venue, open_venue, sell
+from tests.e2e.venue import LOT, Venue, sell
+from tests.unit.wallet import Wallet, order, points, settle
 from walras.batch import CASH
-from walras.certificate import open_batch
-from walras.chain.accounts import Kdf, Keystore
 from walras.chain.deploy import deploy_contract
-from walras.chain.devnode import start_anvil
-from walras.clearing.problem import solve_batch
 from walras.cli import audit as audit_module
 from walras.cli.app import run
 from walras.schedule import Phase
@@ -27,89 +22,6 @@ pytestmark = pytest.mark.chain
 
 BUY = {"portfolio": {"APPL": 1}, "data": {"demand": [[0, 210], [2, 190]]}}
 PAIR = {"portfolio": {"APPL": "0.5", "BANA": "-0.75"}, "data": {"demand": {"max_rate": 2}}}
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Venue]:
-    with start_anvil() as node:
-        yield open_venue(node)
-
-
-@pytest.fixture
-def venue(opened: Venue) -> Iterator[Venue]:
-    snapshot = opened.node.snapshot()
-    yield replace(opened, traders=[])
-    opened.node.revert(snapshot)
-
-
-class Wallet:
-    """A bidder at a terminal."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], address: str) -> None:
-        self.capsys, self.address = capsys, address
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        assert run([*arguments, "--json"]) == code, self.capsys.readouterr().err
-        return json.loads(self.capsys.readouterr().out)
-
-    def text(self, *arguments: str) -> str:
-        assert run(list(arguments)) == 0, self.capsys.readouterr().err
-        return self.capsys.readouterr().out
-
-    def refused(self, *arguments: str, code: int = 1) -> str:
-        assert run(list(arguments)) == code
-        error = self.capsys.readouterr().err
-        assert error.startswith("error: ")
-        assert error.count("\n") == 1
-        return error.removeprefix("error: ").rstrip()
-
-
-@pytest.fixture
-def wallet(
-    venue: Venue,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Wallet:
-    """A funded account called alice, in a directory of its own."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in (
-        ("RPC", venue.node.url),
-        ("MARKET", venue.market.address),
-        ("DATA_DIR", str(tmp_path / "data")),
-        ("PASSWORD", "open sesame"),
-    ):
-        monkeypatch.setenv(f"WALRAS_{name}", value)
-    key = Account.create().key
-    stored = Keystore(tmp_path / "data" / "accounts", Kdf("pbkdf2", 2)).import_key(
-        "alice", bytes(key), "open sesame"
-    )
-    venue.node.set_balance(stored.address, 10**20)
-    venue.mint(CASH, stored.address, 10_000 * 10**6)
-    for product in (0, 1):
-        venue.mint(product, stored.address, 100 * 10**18)
-    return Wallet(capsys, stored.address)
-
-
-def points(auth: dict[str, Any]) -> dict[str, Any]:
-    """Expand [rate, price] pairs."""
-    demand = auth["data"]["demand"]
-    if isinstance(demand, list):
-        demand = [{"rate": rate, "price": price} for rate, price in demand]
-    return {**auth, "data": {"demand": demand}}
-
-
-def order(*auths: dict[str, Any], **fields: Any) -> str:
-    """Write an order file."""
-    Path("order.json").write_text(json.dumps({"auths": [points(a) for a in auths], **fields}))
-    return "order.json"
-
-
-def settle(venue: Venue, batch: int) -> None:
-    venue.advance(batch, Phase.CLEARING)
-    state, ciphertexts = venue.market.state_at_lock_out(batch)
-    prices = solve_batch(state, open_batch(state, ciphertexts))
-    venue.operator.settle(batch, prices, list(ciphertexts.items()))
 
 
 def test_one_batch__from_deposit_to_withdrawal(venue: Venue, wallet: Wallet) -> None:
@@ -235,8 +147,8 @@ def test_lying_chain__fails_the_audit_loudly(
     true_collect = audit_module.collect
 
     def lie(*arguments: Any) -> Any:
-        state, ciphertexts, posted = true_collect(*arguments)
-        return state, ciphertexts, replace(posted, loss=posted.loss + 1)
+        book, posted = true_collect(*arguments)
+        return book, replace(posted, loss=posted.loss + 1)
 
     monkeypatch.setattr(audit_module, "collect", lie)
     assert not wallet.json("audit", "1", code=1)["ok"]

@@ -11,7 +11,6 @@ from eth_utils.address import to_canonical_address
 
 from walras.auths import Auth
 from walras.chain import events
-from walras.chain.lockout import as_history, live_seals
 from walras.chain.market import Market
 from walras.chain.postings import read_posting
 from walras.chain.views import AccountView, MarketView
@@ -197,9 +196,8 @@ def _stood(market: Market, owner: str) -> Followed | None:
 
 def _shown(market: Market, settled: Sequence[events.Settled], voids: set[int]) -> Iterator[Shown]:
     for event in sorted(settled, key=lambda e: e.batch):
-        last = market.lock_out_block(event.batch)
-        seals = live_seals(as_history(market.sealed_events(event.batch, last)))
-        yield Shown(event.batch, read_posting(market, event, seals), event.batch in voids)
+        posting = read_posting(market, event, market.seals(event.batch))
+        yield Shown(event.batch, posting, event.batch in voids)
 
 
 def _plain(amount: Fraction | None, left: int | None) -> str | None:

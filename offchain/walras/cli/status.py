@@ -11,6 +11,7 @@ import click
 from eth_utils.address import to_canonical_address
 
 from walras.auths import Auth
+from walras.chain.books import book_of
 from walras.chain.lockout import LiveSeal, as_history, live_seals
 from walras.chain.market import Market
 from walras.chain.postings import read_posting
@@ -90,7 +91,7 @@ def _fate(market: Market, batch: int, owner: str, seals: Mapping[str, LiveSeal])
         return _Fate(batch, phase, owner, seal, None, None)
     settled = market.settled_event(batch) if phase is Phase.SETTLED else None
     if settled is None:
-        book = market.book_of(batch, {owner: seal}, ())
+        book = book_of(market, batch, {owner: seal}, ())
         (opened,) = open_batch(book.state, book.entries)
         return _Fate(batch, phase, owner, seal, opened.reason, None)
     reason = next(

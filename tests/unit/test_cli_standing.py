@@ -1,0 +1,147 @@
+"""A standing order from the wallet, against a real market: sealed, followed, amended, ended."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from tests.e2e.venue import Venue, sell
+from tests.unit.wallet import Wallet, order, settle
+from walras.schedule import Phase
+
+pytestmark = pytest.mark.chain
+
+BUY = {
+    "name": "apple",
+    "portfolio": {"APPL": 1},
+    "demand": {"min_rate": 0, "max_rate": 2, "price": 210},
+    "target": 5,
+}
+PEAR = {
+    "name": "banana",
+    "portfolio": {"BANA": 1},
+    "demand": {"min_rate": 0, "max_rate": 3, "price": 60},
+    "target": 9,
+}
+
+
+def opposite(venue: Venue, batch: int) -> None:
+    """Somebody new who sells plenty of both, dearer from batch to batch."""
+    auths = [sell(0, 1_000, 200 + batch, rise=1), sell(1, 1_000, 50, rise=1)]
+    venue.seal(venue.trader(), auths, batch)
+
+
+def trade(venue: Venue, batch: int) -> None:
+    venue.advance(batch, Phase.OPEN)
+    opposite(venue, batch)
+    settle(venue, batch)
+
+
+@pytest.fixture
+def standing(venue: Venue, wallet: Wallet) -> Wallet:
+    """The wallet with both targets, no more than four together, after its first batch."""
+    venue.advance(1, Phase.OPEN)
+    wallet.text("deposit", "cash", "5_000")
+    limit = {"group": ["apple", "banana"], "max": 4}
+    file = order(BUY, PEAR, standing=True, costs=[limit])
+    assert "It stands from this batch's settlement on" in wallet.text("order", "seal", file)
+    trade(venue, 1)
+    return wallet
+
+
+def done(data: Any) -> list[Fraction]:
+    return [Fraction(auth["done"]) for auth in data["auths"]]
+
+
+def test_progress__over_batches__to_the_end(venue: Venue, standing: Wallet) -> None:
+    first = standing.json("order", "status")
+    assert (first["standing"], first["since"], first["batches"]) == (True, 1, 1)
+    assert sum(done(first)) == pytest.approx(4, abs=1e-9)  # the limit of both together
+    batch = 1
+    while standing.json("order", "status")["standing"]:
+        batch += 1
+        trade(venue, batch)
+        assert batch < 9, standing.json("order", "status")
+    last = standing.json("order", "status")
+    assert done(last) == [5, 9]
+    assert all(auth["complete"] for auth in last["auths"])
+    assert last["batches"] == batch == 4  # fourteen at four a batch
+    apple = last["auths"][0]
+    assert 201 <= Fraction(apple["average_price"]) <= 210
+    assert abs(Fraction(apple["better_by"])) < Fraction(1, 20)
+    bought = standing.json("balance")["market"]
+    assert (bought["APPL"], bought["BANA"]) == ("5", "9")
+    assert "Standing order, ended: 4 batches since batch 1." in standing.text("order", "status")
+
+
+def test_amend__trades_from_the_next_batch__and_starts_at_zero(
+    venue: Venue, standing: Wallet
+) -> None:
+    venue.advance(2, Phase.OPEN)
+    assert "replace it with `walras order amend FILE`" in standing.refused(
+        "order", "seal", order(BUY, standing=True)
+    )
+    assert 'write "standing": true' in standing.refused("order", "amend", order(BUY))
+    smaller = {**BUY, "target": 1, "demand": {"min_rate": 0, "max_rate": 1, "price": 230}}
+    amended = standing.json("order", "amend", order(smaller, standing=True))
+    assert amended["amends"] is True
+    trade(venue, 2)
+    assert standing.json("order", "status")["batches"] == 2
+    trade(venue, 3)
+    after = standing.json("order", "status")
+    assert (after["since"], after["standing"]) == (3, False)
+    assert done(after) == [1]
+
+
+def test_pause_resume_cancel(venue: Venue, standing: Wallet) -> None:
+    venue.advance(2, Phase.OPEN)
+    assert "there is nothing to resume" in standing.refused("order", "resume")
+    assert standing.json("order", "pause")["paused"] is True
+    assert "paused already" in standing.refused("order", "pause")
+    assert "resume it before you amend" in standing.refused("order", "amend", "order.json")
+    trade(venue, 2)
+    paused = standing.json("order", "status")
+    assert (paused["paused"], paused["batches"]) == (True, 1)
+    assert "paused; `walras order resume`" in standing.text("order", "status")
+    venue.advance(3, Phase.OPEN)
+    assert standing.json("order", "resume")["resumed"] is True
+    trade(venue, 3)
+    assert standing.json("order", "status")["batches"] == 2
+    venue.advance(4, Phase.OPEN)
+    assert standing.json("order", "cancel")["cancelled"] is True
+    assert "has no standing order" in standing.refused("order", "pause")
+    assert standing.json("order", "status")["standing"] is False
+
+
+def test_frozen__is_told_to_wait(venue: Venue, standing: Wallet) -> None:
+    venue.advance(2, Phase.OPEN)
+    opposite(venue, 2)
+    venue.advance(2, Phase.LOCKED_IN)
+    for command in ("pause", "cancel"):
+        assert "frozen until it has settled" in standing.refused("order", command)
+    refused = standing.refused("order", "amend", order(BUY, standing=True))
+    assert "batch 2 is LOCKED_IN and takes no amendment; batch 3 opens" in refused
+
+
+def test_before_it_stands__there_is_nothing_to_amend(venue: Venue, wallet: Wallet) -> None:
+    venue.advance(1, Phase.OPEN)
+    wallet.text("deposit", "cash", "5_000")
+    wallet.text("order", "seal", order(BUY, standing=True))
+    assert wallet.json("order", "status")["phase"] == "OPEN"
+    assert "has no standing order; one stands from the settlement" in wallet.refused(
+        "order", "amend", order(BUY, standing=True)
+    )
+
+
+def test_one_batch_order_with_a_cost__is_filled_within_it(venue: Venue, wallet: Wallet) -> None:
+    venue.advance(1, Phase.OPEN)
+    wallet.text("deposit", "cash", "5_000")
+    limit = {"group": {"apple": 1, "banana": "0.5"}, "max": 2}
+    wallet.text("order", "seal", order(BUY, PEAR, costs=[limit]))
+    opposite(venue, 1)
+    settle(venue, 1)
+    apple, banana = wallet.json("order", "status")["fills"]
+    used = Fraction(apple["products"]["APPL"]) + Fraction(banana["products"]["BANA"]) / 2
+    assert used == pytest.approx(2, abs=1e-9)
