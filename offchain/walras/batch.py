@@ -99,7 +99,8 @@ class BatchState:
     """Everything a settlement reads, fixed at lock-out, and the published ``secret``.
 
     ``accounts`` are the live ones, ascending by address; ``house_cash`` is X40; ``rent`` X40 is
-    what each unit of a standing account pays for this batch: ticks·RENT.
+    what each unit of a standing account pays for this batch: ticks·RENT; ``mark`` the rent index
+    after it, which only effects of chunks need.
     """
 
     number: int
@@ -110,6 +111,7 @@ class BatchState:
     house_cash: int
     secret: int = field(repr=False)
     rent: int = 0
+    mark: int = 0
 
     @property
     def ticks(self) -> dict[int, int]:

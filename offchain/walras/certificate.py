@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from walras.batch import CASH, AccountState, BatchState, Product
+from walras.closing import Closing, check_close, closing
 from walras.decoding import VoidReason
 from walras.errors import CertificateError
 from walras.numbers import LEDGER_BOUND, MAX_PRICE
@@ -37,8 +38,8 @@ __all__ = [
     "Settlement",
     "Standing",
     "check_account",
-    "check_close",
     "check_prices",
+    "check_shadows",
     "complete_shadows",
     "evaluate",
     "open_batch",
@@ -48,8 +49,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement(Closing):
     """What prices (X84) do to a batch; by account address and by product id.
 
     ``fills`` lots X44, ``rates`` portfolio units X44 per auth in order, ``cash`` X40 received,
@@ -57,11 +58,6 @@ class Settlement:
     trade only); ``voids`` the others. ``shadows`` X84 of all accounts with costs. ``rents`` X40
     paid. ``standing``: what stands from the next batch on; of it ``joined`` are new and ``amended``
     have another body; ``ended`` no longer stand, or only by an amendment, None: complete.
-
-    ``volumes`` lots X44 bought, ``residues`` z lots X44, ``excesses`` e and ``tolerances`` c + 2 in
-    ulps of X44 lots, ``next_references`` X40. ``house`` lots X44 and ``house_cash`` X40 are what
-    the house receives. ``loss_x40`` bounds the welfare lost to rounding, ``freedom_x40`` what
-    another accepted price vector could have moved.
     """
 
     prices: Mapping[int, int]
@@ -77,15 +73,6 @@ class Settlement:
     joined: frozenset[bytes]
     amended: frozenset[bytes]
     ended: Mapping[bytes, VoidReason | None]
-    volumes: Mapping[int, int]
-    residues: Mapping[int, int]
-    excesses: Mapping[int, int]
-    tolerances: Mapping[int, int]
-    next_references: Mapping[int, int]
-    house: Mapping[int, int]
-    house_cash: int
-    loss_x40: int
-    freedom_x40: int
 
 
 def settle(
@@ -101,18 +88,14 @@ def settle(
     """
     check_prices(state, list(prices), list(prices.values()))
     _check_accounts(state, opened, prices)
-    given = complete_shadows(opened, shadows or {})
-    for one in opened:
-        needed, found = one.costs, len(given.get(one.account.address, ()))
-        if needed != found:
-            raise CertificateError(
-                "ShadowsMismatch", account=one.account.address, shadows=found, costs=needed
-            )
+    given = check_shadows(opened, shadows or {})
     trades = _trades(state, opened, prices, given)
     for one in opened:
-        check_account(one, trades.get(one.account.address), given)
-    settlement = _summed(state, opened, prices, given, trades)
-    check_close(state, set(priced_products(opened)), settlement)
+        address = one.account.address
+        if address in trades:
+            check_account(one, trades[address], given.get(address, ()))
+    sums, settlement = _summed(state, opened, prices, given, trades)
+    check_close(state, sums, settlement)
     return settlement
 
 
@@ -127,7 +110,7 @@ def evaluate(
     Shadow prices left out are zero.
     """
     given = complete_shadows(opened, shadows or {}, trading=True)
-    return _summed(state, opened, prices, given, _trades(state, opened, prices, given))
+    return _summed(state, opened, prices, given, _trades(state, opened, prices, given))[1]
 
 
 def complete_shadows(
@@ -141,6 +124,18 @@ def complete_shadows(
     for one in opened:
         if one.costs and (trading or one.reason is not None):
             given.setdefault(one.account.address, (0,) * one.costs)
+    return given
+
+
+def check_shadows(
+    opened: Sequence[Opened], shadows: Mapping[bytes, Sequence[int]]
+) -> dict[bytes, tuple[int, ...]]:
+    """``complete_shadows``; CertificateError unless every account has as many as it has costs."""
+    given = complete_shadows(opened, shadows)
+    for one in opened:
+        found = len(given.get(one.account.address, ()))
+        if found != one.costs:
+            raise CertificateError("ShadowsMismatch", given=found, needed=one.costs)
     return given
 
 
@@ -176,21 +171,15 @@ def _check_accounts(state: BatchState, opened: Sequence[Opened], prices: Mapping
         raise CertificateError("LiveCountMismatch", listed=len(opened), live=len(live))
 
 
-def check_account(
-    one: Opened, traded: Trade | None, shadows: Mapping[bytes, Sequence[int]]
-) -> None:
+def check_account(one: Opened, traded: Trade, shadows: Sequence[int]) -> None:
     """Raise CertificateError unless every cost clears [C-5] and the ledgers stay in their range.
 
     Coverage keeps ledgers above zero, clearing below custody; wrong prices might do neither.
     """
-    if traded is None:
-        return
     address = one.account.address
     for d, coupling in enumerate(traded.couplings):
         if not coupling.fair:
-            raise CertificateError(
-                "ShadowOutOfRange", account=address, cost=d, shadow=shadows[address][d]
-            )
+            raise CertificateError("ShadowOutOfRange", account=address, cost=d, shadow=shadows[d])
         if not coupling.clears:
             raise CertificateError(
                 "CostNotCleared",
@@ -205,23 +194,6 @@ def check_account(
             raise CertificateError(
                 "LedgerOutOfRange", account=address, asset=asset, balance=balance
             )
-
-
-def check_close(state: BatchState, used: set[int], settlement: Settlement) -> None:
-    """Raise CertificateError unless every posted product is ``used`` and clears: [C-1], [C-2]."""
-    for k in settlement.prices:
-        if k not in used:
-            raise CertificateError("PriceUnused", product=k)
-        excess, tolerance = settlement.excesses[k], settlement.tolerances[k]
-        if abs(excess) > tolerance:
-            raise CertificateError("NotCleared", product=k, excess=excess, tolerance=tolerance)
-        _check_house(k, state.products[k].house + settlement.house[k])
-    _check_house(CASH, state.house_cash + settlement.house_cash)
-
-
-def _check_house(asset: int, holding: int) -> None:
-    if not 0 <= holding < LEDGER_BOUND:
-        raise CertificateError("HouseShort", asset=asset, holding=holding)
 
 
 def _trades(
@@ -246,46 +218,43 @@ def _summed(
     prices: Mapping[int, int],
     shadows: Mapping[bytes, tuple[int, ...]],
     trades: Mapping[bytes, Trade],
-) -> Settlement:
+) -> tuple[Sums, Settlement]:
     sums = Sums({k: Line() for k in prices})
-    for one in trades.values():
-        sums.add(one)
-    progress = {address: one.done for address, one in trades.items()}
     accounts = {one.account.address: one for one in opened}
-    kept = {a: one.after(progress.get(a, one.done)) for a, one in accounts.items()}
-    amended = {
-        a: one.replacement.next
-        for a, one in accounts.items()
-        if one.replacement is not None and one.replacement.next is not None
-    }
-    standing = {a: stand for a, stand in kept.items() if stand is not None} | amended
-    products = state.products
-    excesses = sums.excesses(products, prices)
-    return Settlement(
+    progress = {a: trades[a].done if a in trades else one.done for a, one in accounts.items()}
+    standing = {a: one.next(progress[a]) for a, one in accounts.items()}
+    for one in opened:
+        sums.list(one, standing[one.account.address])
+    for traded in trades.values():
+        sums.add(traded)
+    found = closing(state, sums, prices)
+    return sums, Settlement(
         prices=dict(prices),
         shadows={a: values for a, values in shadows.items() if values},
         fills={a: one.fills for a, one in trades.items()},
         rates={a: one.rates for a, one in trades.items()},
         cash={a: one.cash for a, one in trades.items()},
         couplings={a: one.couplings for a, one in trades.items() if one.couplings},
-        progress={a: done for a, done in progress.items() if done},
+        progress={a: one.done for a, one in trades.items() if one.done},
         voids={a: one.reason for a, one in accounts.items() if one.reason},
         rents={a: one.rent for a, one in accounts.items() if one.rent},
-        standing=standing,
-        joined=frozenset(a for a in standing if not accounts[a].account.standing),
-        amended=frozenset(amended),
+        standing={a: stands for a, stands in standing.items() if stands is not None},
+        joined=frozenset(
+            a for a, one in accounts.items() if standing[a] and not one.account.standing
+        ),
+        amended=frozenset(a for a, one in accounts.items() if one.amended),
         ended={
-            a: one.reason for a, one in accounts.items() if one.account.standing and kept[a] is None
+            a: one.reason
+            for a, one in accounts.items()
+            if one.account.standing and one.after(progress[a]) is None
         },
-        volumes={k: line.volume for k, line in sums.lines.items()},
-        residues={k: line.residue for k, line in sums.lines.items()},
-        excesses=excesses,
-        tolerances={k: line.tolerance + 2 for k, line in sums.lines.items()},
-        next_references={
-            k: products[k].next_reference(p, sums.lines[k].volume) for k, p in prices.items()
-        },
-        house={k: -line.residue for k, line in sums.lines.items()},
-        house_cash=-sums.cash,
-        loss_x40=sums.loss(products, excesses),
-        freedom_x40=sums.freedom(products),
+        volumes=found.volumes,
+        residues=found.residues,
+        excesses=found.excesses,
+        tolerances=found.tolerances,
+        next_references=found.next_references,
+        house=found.house,
+        house_cash=found.house_cash,
+        loss_x40=found.loss_x40,
+        freedom_x40=found.freedom_x40,
     )

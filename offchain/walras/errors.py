@@ -73,6 +73,8 @@ class CertificateError(WalrasError):
         "AccountNotLive": "account {account} has no live submission in this batch; leave it out",
         "WrongCiphertext": "account {account} sealed another ciphertext; "
         "take the last one it sealed from the chain",
+        "WrongItem": "account {account} has not sealed what its item claims; "
+        "give progress to standing submissions only",
         "PriceMissing": "product {product} is listed by a submission but has no price; price it",
         "PriceUnused": "product {product} has a price but no submission lists it; leave it out",
         "ProductsNotAscending": "product {product} is not above the one before; "
@@ -82,8 +84,8 @@ class CertificateError(WalrasError):
         "solve again",
         "NotCleared": "product {product} misses clearing by {excess} ulps of X44 lots where "
         "{tolerance} are allowed; solve to more digits",
-        "ShadowsMismatch": "account {account} has {costs} costs but {shadows} shadow prices; "
-        "give one for each cost",
+        "ShadowsMismatch": "{given} shadow prices are given where {needed} are needed; "
+        "give one for each cost of a submission that can be read, trading or not",
         "ShadowOutOfRange": "shadow price {shadow} of account {account} lies outside its cost "
         "{cost}; solve again",
         "CostNotCleared": "cost {cost} of account {account} misses its curve by {excess} ulps of "
@@ -93,6 +95,10 @@ class CertificateError(WalrasError):
         "LiveCountMismatch": "{listed} submissions are listed, {live} accounts are live; "
         "list every live account",
         "LengthMismatch": "{products} products but {prices} prices; give one price each",
+        "WrongBoard": "these products and prices hash to {board}, the run began under {expected}; "
+        "continue a run under its own prices",
+        "ChunkTooLarge": "the chunk has {size} bytes of effects, which take {gas} gas to apply; "
+        "verify fewer accounts at a time",
         "TruncatedData": "the list of submissions ends inside one; send it whole",
         "LedgerOutOfRange": "account {account} would hold {balance} of asset {asset}; "
         "solve again, these prices cannot be right",

@@ -94,6 +94,17 @@ class Opened:
             return self.submission.products[0]
         return self.account.home
 
+    @property
+    def amended(self) -> bool:
+        """Whether an amendment replaces the submission."""
+        return self.replacement is not None and self.replacement.next is not None
+
+    def next(self, done: tuple[int, ...]) -> Standing | None:
+        """What stands from the next batch on, if the submission then has the progress ``done``."""
+        if self.replacement is not None and self.replacement.next is not None:
+            return self.replacement.next
+        return self.after(done)
+
     def after(self, done: tuple[int, ...]) -> Standing | None:
         """What stands of the submission with the progress ``done`` X44, amendments aside."""
         submission = self.submission
@@ -110,7 +121,7 @@ class Opened:
 def open_batch(state: BatchState, entries: Iterable[Entry]) -> tuple[Opened, ...]:
     """Open, decode and judge what each account wants, ascending (rules 1-10).
 
-    Raises CertificateError: AccountNotLive, WrongCiphertext.
+    Raises CertificateError: AccountNotLive, WrongCiphertext, WrongItem.
     """
     return open_listed(state, sorted(entries, key=lambda entry: entry.account))
 
@@ -138,7 +149,9 @@ def _check_hashes(state: BatchState, account: AccountState, entry: Entry) -> Non
     if account.standing:
         fine = stand_hash(entry.payload, entry.done) == account.seal_hash
     else:
-        fine = seal_hash(state.batch_id, entry.payload) == account.seal_hash and not entry.done
+        if entry.done:
+            raise CertificateError("WrongItem", account=entry.account)
+        fine = seal_hash(state.batch_id, entry.payload) == account.seal_hash
     if account.amendment is None:
         fine = fine and entry.amendment is None
     else:

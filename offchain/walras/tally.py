@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from walras.auths import Cost, Submission
-from walras.batch import Product
 from walras.curve import cost_demand, cost_sum, demands, portfolio_price
 from walras.numbers import X44, ceil_div, ceil_sqrt, floor_div
+from walras.opening import Opened, Standing
 
 __all__ = ["Coupling", "Line", "Sums", "Trade", "freedom_up", "loss_up", "trade"]
 
@@ -136,7 +136,8 @@ class Sums:
     """What the accounts of a batch, or of its first part, add up to.
 
     ``cash`` X40 received by accounts, ``slopes`` for [C-3], ``cost_loss`` and ``cost_span`` X84,
-    ``rent`` X40; ``lines`` by posted product.
+    ``rent`` X40; ``standing`` and its units joined less ended; ``lines`` by posted product, of
+    which ``used`` are those that some submission lists.
     """
 
     lines: dict[int, Line]
@@ -147,7 +148,22 @@ class Sums:
     cost_loss: int = 0
     cost_span: int = 0
     rent: int = 0
+    standing: int = 0
+    standing_units: int = 0
     used: set[int] = field(default_factory=set)
+
+    def list(self, one: Opened, standing: Standing | None) -> None:
+        """Add what an account pays and becomes, whether or not it trades."""
+        self.listed += 1
+        self.voids += one.reason is not None
+        self.rent += one.rent
+        self.used |= {*one.products}
+        if one.account.standing:
+            self.standing -= 1
+            self.standing_units -= one.account.units
+        if standing is not None:
+            self.standing += 1
+            self.standing_units += standing.units
 
     def add(self, one: Trade) -> None:
         """Add a submission that trades."""
@@ -157,26 +173,6 @@ class Sums:
         self.cost_span += one.cost_span
         for k, line in one.lines.items():
             self.lines[k].add(line)
-
-    def excesses(
-        self, products: Mapping[int, Product], prices: Mapping[int, int]
-    ) -> dict[int, int]:
-        """e = z − maker of every posted product, ulps of X44 lots."""
-        return {k: line.residue - products[k].maker(prices[k]) for k, line in self.lines.items()}
-
-    def loss(self, products: Mapping[int, Product], excesses: Mapping[int, int]) -> int:
-        """[C-3] X40."""
-        scaled = sum((abs(e) + 1) ** 2 * products[k].scale for k, e in excesses.items())
-        return loss_up(self.slopes, scaled, self.cost_loss)
-
-    def freedom(self, products: Mapping[int, Product]) -> int:
-        """[C-4] X40."""
-        misses = size = 0
-        for k, line in self.lines.items():
-            scale = products[k].scale
-            misses += (4 * (line.touches + 2)) ** 2 * scale
-            size += ceil_div(line.volume, X44) ** 2 * scale
-        return freedom_up(misses, self.cost_span, size)
 
 
 def loss_up(slopes: int, squares: int, cost_loss: int) -> int:

@@ -119,7 +119,9 @@ def check_hashes(
     if account.get("standing"):
         fine = standing.stand_hash(payload, done) == account["sealHash"]
     else:
-        fine = sealing.seal_hash(batch["batchId"], payload) == account["sealHash"] and not done
+        if done:
+            raise RejectedError("WrongItem", account["address"])
+        fine = sealing.seal_hash(batch["batchId"], payload) == account["sealHash"]
     kept = account.get("amendment")
     if (kept is None) != (amendment is None):
         fine = False
@@ -162,7 +164,7 @@ def trade(
     reading = status(batch, account, payload, out["ticks"], done)
     price_listed(reading.products, sums)
     if len(shadows) != len(reading.costs):
-        raise RejectedError("ShadowsMismatch", account["address"], len(shadows), len(reading.costs))
+        raise RejectedError("ShadowsMismatch", len(shadows), len(reading.costs))
     rent = rent_of(batch, account)
     found: dict[str, Any] = {"reason": reading.reason}
     found["rent"] = rent if rent <= account["cash"] else 0

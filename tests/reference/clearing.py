@@ -217,6 +217,9 @@ def clearing_point(book: Book) -> tuple[Vector, Vector]:
         free = free_of(book, x, f)
         if not any(f[i] for i in free):
             return x[: len(book.makers)], x[len(book.makers) :]
+        if any(value.denominator > GRID for value in x):  # exact, but some end was let go
+            x = [rounded(value) for value in x]
+            continue
         d = direction(book, x, f, free)
         while (most := room(book, x, d)) == 0:
             free = [i for i in free if not at_end(book, x, d, i)]
@@ -242,7 +245,7 @@ def at_end(book: Book, x: Vector, d: Vector, i: int) -> bool:
 
 
 def rounded(x: Fraction) -> Fraction:
-    return x if x.denominator <= 2**40 else Fraction(round(x * GRID), GRID)
+    return x if x.denominator <= GRID else Fraction(round(x * GRID), GRID)
 
 
 def clearing_prices(book: Book) -> Vector:

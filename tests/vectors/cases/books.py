@@ -91,8 +91,8 @@ def bidder(*auths: Auth, short: int = 0, **other: Any) -> Bidder:
     cash = needed_cash(reading, done)
     if cash:
         cash -= short
-    else:
-        lots[submission.products[0]] -= short
+    elif any(lots.values()):
+        lots[next(k for k, needed in lots.items() if needed)] -= short
     if other.get("standing"):
         cash += RENT * other.get("units", 100)
     held = {k: amount for k, amount in lots.items() if amount}

@@ -158,7 +158,7 @@ def items_of(
     right, given = entries_of(case), shadows_of(case)
     entries, shadows = [], {}
     for item in items:
-        changes = {"of": item} if isinstance(item, int) else item
+        changes: dict[str, Any] = {"of": item} if isinstance(item, int) else item
         like = right[changes["of"]] if "of" in changes else Entry(b"", b"")
         entry = Entry(
             changes.get("account", like.account),

@@ -1,0 +1,276 @@
+"""A settlement in chunks, twin of ``verify`` and ``apply`` (SPEC §10).
+
+A batch of any size is verified piece by piece under the same prices. A run is what the pieces so
+far add up to; the contract keeps its hash, and whoever knows it goes on. Nothing is written to a
+ledger before the certificate of the whole holds; what each piece then does is its effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from walras.batch import BatchState
+from walras.certificate import check_account, check_prices, check_shadows
+from walras.closing import Closing, check_close, closing
+from walras.effects import (
+    EFFECT_GAS,
+    FRESH_GAS,
+    PAIR_GAS,
+    SECOND_GAS,
+    Effect,
+    effect_of,
+    encode_effects,
+)
+from walras.errors import CertificateError
+from walras.numbers import UNIT_GAS
+from walras.opening import Entry, Opened
+from walras.sealing import keccak256
+from walras.settlement import encode_submissions, outcome_hash
+from walras.tally import Line, Sums, trade
+
+__all__ = [
+    "CHUNK_BYTES",
+    "CHUNK_GAS",
+    "Chunk",
+    "Run",
+    "begin",
+    "digests_hash",
+    "split",
+    "verify_chunk",
+]
+
+CHUNK_BYTES: Final = 98_304  # of a chunk's effects
+CHUNK_GAS: Final = 14_000_000  # of applying them
+_VERIFY_GAS: Final = 12 * 10**6  # of verifying a chunk, of 2^24 that a transaction may use
+_VERIFY_BYTES: Final = 100_000  # of its items, of 2^17 that a transaction may have
+_MASK: Final = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the accounts listed so far add up to, as the contract hashes it.
+
+    ``board`` is the hash of products and prices, ``totals`` two words for each posted product,
+    ``standing`` and ``standing_units`` joined less ended, ``digests`` of the chunks' effects.
+    """
+
+    board: bytes
+    last: bytes = bytes(20)
+    listed: int = 0
+    voids: int = 0
+    cash: int = 0
+    slopes: int = 0
+    cost_loss: int = 0
+    cost_span: int = 0
+    rent: int = 0
+    standing: int = 0
+    standing_units: int = 0
+    totals: tuple[int, ...] = ()
+    digests: tuple[bytes, ...] = ()
+
+    @property
+    def encoded(self) -> bytes:
+        """abi.encode of the contract's struct."""
+        fields = (
+            int.from_bytes(self.board),
+            int.from_bytes(self.last),
+            *(self.listed, self.voids, self.cash, self.slopes, self.cost_loss, self.cost_span),
+            *(self.rent, self.standing, self.standing_units),
+        )
+        size = 32 * (len(fields) + 2)
+        totals, digests = _array(self.totals), _array(map(int.from_bytes, self.digests))
+        head = b"".join(map(_word, (*fields, size, size + len(totals))))
+        return _word(32) + head + totals + digests
+
+    @property
+    def hash(self) -> bytes:
+        """What the contract keeps of it."""
+        return keccak256(self.encoded)
+
+    @property
+    def digest(self) -> bytes:
+        """What the contract keeps of a run that settled its batch, for ``apply``."""
+        return digests_hash(self.digests)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A verified piece: the run after it, its effects, and how the last one closes the batch."""
+
+    run: Run
+    effects: tuple[Effect, ...]
+    closing: Closing | None
+
+    @property
+    def encoded(self) -> bytes:
+        """What ``apply`` takes."""
+        return encode_effects(self.effects)
+
+
+def begin(prices: Mapping[int, int]) -> Run:
+    """A run of nothing yet under ``prices`` (X84 by product, ascending)."""
+    return Run(outcome_hash(list(prices), list(prices.values())), totals=(0,) * 2 * len(prices))
+
+
+def digests_hash(digests: Iterable[bytes]) -> bytes:
+    """Hash of all chunks' digests in order."""
+    return keccak256(b"".join(digests))
+
+
+def verify_chunk(
+    state: BatchState,
+    run: Run,
+    opened: Sequence[Opened],
+    prices: Mapping[int, int],
+    shadows: Mapping[bytes, Sequence[int]] | None = None,
+) -> Chunk:
+    """``run`` continued by ``opened``; the batch is settled once all live accounts are listed.
+
+    Raises CertificateError where the contract reverts.
+    """
+    check_prices(state, list(prices), list(prices.values()))
+    board = outcome_hash(list(prices), list(prices.values()))
+    if board != run.board:
+        raise CertificateError("WrongBoard", board=board, expected=run.board)
+    given = check_shadows(opened, shadows or {})
+    sums = _sums(run, prices)
+    effects = tuple(_add(state, sums, run, opened, prices, given))
+    size, gas = len(encode_effects(effects)), sum(effect.gas for effect in effects)
+    if size > CHUNK_BYTES or gas > CHUNK_GAS:
+        raise CertificateError("ChunkTooLarge", size=size, gas=gas)
+    after = replace(
+        run,
+        last=opened[-1].account.address if opened else run.last,
+        listed=sums.listed,
+        voids=sums.voids,
+        cash=sums.cash,
+        slopes=sums.slopes,
+        cost_loss=sums.cost_loss,
+        cost_span=sums.cost_span,
+        rent=sums.rent,
+        standing=sums.standing,
+        standing_units=sums.standing_units,
+        digests=(*run.digests, keccak256(encode_effects(effects))),
+    )
+    if after.listed == len(state.accounts):
+        found = closing(state, sums, prices)
+        check_close(state, sums, found)
+        return Chunk(after, effects, found)
+    return Chunk(replace(after, totals=_totals(sums)), effects, None)
+
+
+def _add(
+    state: BatchState,
+    sums: Sums,
+    run: Run,
+    opened: Sequence[Opened],
+    prices: Mapping[int, int],
+    shadows: Mapping[bytes, tuple[int, ...]],
+) -> Iterator[Effect]:
+    ticks, before = state.ticks, run.last
+    live = {account.address for account in state.accounts}
+    for one in opened:
+        address, traded = one.account.address, None
+        if address <= before:
+            raise CertificateError("AccountsNotAscending", account=address)
+        if address not in live:
+            raise CertificateError("AccountNotLive", account=address)
+        for k in one.products:
+            if k not in prices:
+                raise CertificateError("PriceMissing", product=k)
+        if one.reason is None and one.submission is not None:
+            given = shadows.get(address, ())
+            traded = trade(one.submission, ticks, prices, given, one.done)
+            check_account(one, traded, given)
+            sums.add(traded)
+        standing = one.next(one.done if traded is None else traded.done)
+        sums.list(one, standing)
+        yield effect_of(one, traded, standing, state.mark)
+        before = address
+
+
+def _sums(run: Run, prices: Mapping[int, int]) -> Sums:
+    lines, used = {}, set()
+    for i, k in enumerate(prices):
+        first, second = run.totals[2 * i : 2 * i + 2]
+        residue = first >> 128
+        lines[k] = Line(
+            residue - (1 << 128) if residue >> 127 else residue,
+            first >> 64 & _MASK,
+            first & _MASK,
+            second >> 128,
+        )
+        if second & 1:
+            used.add(k)
+    return Sums(
+        lines,
+        run.listed,
+        run.voids,
+        run.cash,
+        run.slopes,
+        run.cost_loss,
+        run.cost_span,
+        run.rent,
+        run.standing,
+        run.standing_units,
+        used,
+    )
+
+
+def _totals(sums: Sums) -> tuple[int, ...]:
+    words: list[int] = []
+    for k, line in sums.lines.items():
+        residue = line.residue % (1 << 128)
+        words.append(residue << 128 | line.tolerance << 64 | line.touches)
+        words.append(line.volume << 128 | (k in sums.used))
+    return tuple(words)
+
+
+def split(
+    opened: Sequence[Opened],
+    entries: Sequence[Entry],
+    shadows: Mapping[bytes, Sequence[int]] | None = None,
+    *,
+    gas: int = _VERIFY_GAS,
+    size: int = _VERIFY_BYTES,
+) -> Iterator[tuple[tuple[Opened, ...], tuple[Entry, ...]]]:
+    """Pieces that each fit a transaction, in order, whatever the prices are.
+
+    ``gas`` is for the declared units of a piece, ``size`` for the bytes of its items.
+    """
+    start, spent, sent, effects, apply_gas = 0, 0, 0, 0, 0
+    for i, (one, entry) in enumerate(zip(opened, entries, strict=True)):
+        units = one.account.units
+        units += 0 if one.account.amendment is None else one.account.amendment.units
+        length = len(encode_submissions([entry], shadows))
+        bound, applying = _effect_bounds(one)
+        full = (
+            spent + units * UNIT_GAS > gas
+            or sent + length > size
+            or effects + bound > CHUNK_BYTES
+            or apply_gas + applying > CHUNK_GAS
+        )
+        if i > start and full:
+            yield tuple(opened[start:i]), tuple(entries[start:i])
+            start, spent, sent, effects, apply_gas = i, 0, 0, 0, 0
+        spent, sent = spent + units * UNIT_GAS, sent + length
+        effects, apply_gas = effects + bound, apply_gas + applying
+    if start < len(opened):
+        yield tuple(opened[start:]), tuple(entries[start:])
+
+
+def _effect_bounds(one: Opened) -> tuple[int, int]:
+    """Bytes and gas of its effect at most: a word of every pair, fresh."""
+    pairs = len({k >> 1 for k in one.products})
+    return 85 + 34 * pairs, EFFECT_GAS + SECOND_GAS + (PAIR_GAS + FRESH_GAS) * pairs
+
+
+def _word(value: int) -> bytes:
+    return value.to_bytes(32, signed=value < 0)
+
+
+def _array(values: Iterable[int]) -> bytes:
+    words = [_word(value) for value in values]
+    return _word(len(words)) + b"".join(words)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from eth_abi.abi import encode as abi_encode
+
+from tests.vectors.cases.codec import books, entries_of, shadows_of, state_of
+from walras.auths import Auth, Leg, Step, Submission
+from walras.batch import AccountState, BatchState
+from walras.certificate import Opened, Settlement, open_batch, settle
+from walras.chunks import Chunk, Run, begin, digests_hash, split, verify_chunk
+from walras.effects import applied, decode_effects, with_siblings
+from walras.errors import CertificateError
+from walras.sealing import keccak256
+from walras.settlement import apply, encode_submissions
+
+CASES = [case for case in books() if case["accounts"]]
+MARK = 77
+RUN = (
+    "(bytes32,address,uint32,uint32,int256,uint256,uint256,uint256,uint256,int256,int256,"
+    "uint256[],bytes32[])"
+)
+
+
+def batch_of(case: Mapping[str, Any]) -> tuple[BatchState, tuple[Opened, ...], dict[int, int]]:
+    state = replace(state_of(case), mark=MARK)
+    prices = dict(zip(case["posted"]["products"], case["posted"]["prices"], strict=True))
+    return state, open_batch(state, entries_of(case)), prices
+
+
+def verified(case: Mapping[str, Any], size: int) -> list[Chunk]:
+    """The case in chunks of `size` accounts."""
+    state, opened, prices = batch_of(case)
+    run, chunks = begin(prices), []
+    for at in range(0, len(opened), size):
+        chunk = verify_chunk(state, run, opened[at : at + size], prices, shadows_of(case))
+        chunks.append(chunk)
+        run = chunk.run
+    return chunks
+
+
+def settled(case: Mapping[str, Any]) -> tuple[BatchState, Settlement]:
+    state, opened, prices = batch_of(case)
+    return state, settle(state, opened, prices, shadows_of(case))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_any_chunks_come_to_the_settlement(case: Mapping[str, Any], size: int) -> None:
+    state, whole = settled(case)
+    chunks = verified(case, size)
+    assert [chunk.closing is None for chunk in chunks] == [True] * (len(chunks) - 1) + [False]
+    closing, run = chunks[-1].closing, chunks[-1].run
+    assert closing is not None
+    names = [name for name in dir(closing) if not name.startswith("_")]
+    assert {n: getattr(closing, n) for n in names} == {n: getattr(whole, n) for n in names}
+    assert (run.listed, run.voids) == (len(state.accounts), len(whole.voids))
+    assert run.rent == sum(whole.rents.values())
+    was = [account for account in state.accounts if account.standing]
+    assert run.standing == len(whole.standing) - len(was)
+    units = sum(one.units for one in whole.standing.values())
+    assert run.standing_units == units - sum(account.units for account in was)
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_effects_are_what_the_settlement_does(case: Mapping[str, Any], size: int) -> None:
+    state, whole = settled(case)
+    after = {account.address: account for account in apply(state, whole).accounts}
+    for chunk in verified(case, size):
+        effects = decode_effects(chunk.encoded)
+        assert effects == [replace(effect, gas=0) for effect in chunk.effects]
+        for effect in effects:
+            was = next(a for a in state.accounts if a.address == effect.account)
+            same(applied(was, effect), after[effect.account])
+            # the mark tells an account that stands to be applied, 0 every other
+            batch = effect.word >> 208 & (1 << 32) - 1
+            assert batch == (MARK if effect.account in whole.standing else 0)
+
+
+def same(found: AccountState, expected: AccountState) -> None:
+    assert found.standing == expected.standing
+    if not found.standing:
+        expected = replace(expected, units=0, seal_hash=found.seal_hash)
+    lots = {k: held for k, held in found.lots.items() if held}
+    wanted = {k: held for k, held in expected.lots.items() if held}
+    assert replace(found, lots=lots) == replace(expected, lots=wanted)
+
+
+@pytest.mark.parametrize("case", CASES[-12:], ids=lambda case: case["name"])
+def test_a_run_is_hashed_as_the_contract_encodes_it(case: Mapping[str, Any]) -> None:
+    for run in (begin({}), *(chunk.run for chunk in verified(case, 1))):
+        values = tuple(getattr(run, name) for name in Run.__slots__)
+        fields = (run.board, "0x" + run.last.hex(), *values[2:])
+        encoded = abi_encode([RUN], [fields])
+        assert run.encoded == encoded
+        assert run.hash == keccak256(encoded)
+    assert run.digest == keccak256(b"".join(run.digests)) == digests_hash(run.digests)
+
+
+def test_chunks_are_refused_out_of_order_and_under_other_prices() -> None:
+    case = next(case for case in CASES if case["name"] == "substitutes")
+    state, opened, prices = batch_of(case)
+    shadows = shadows_of(case)
+    first = verify_chunk(state, begin(prices), opened[:2], prices, shadows).run
+    for again in (opened[1:2], opened[:1]):
+        with pytest.raises(CertificateError, match="AccountsNotAscending"):
+            verify_chunk(state, first, again, prices, shadows)
+    other = {k: price + 1 for k, price in prices.items()}
+    with pytest.raises(CertificateError, match="WrongBoard"):
+        verify_chunk(state, first, opened[2:], other, shadows)
+    seller = next(one for one in opened if not one.costs)
+    stranger = replace(seller, account=replace(seller.account, address=b"\xff" * 20))
+    with pytest.raises(CertificateError, match="AccountNotLive"):
+        verify_chunk(state, first, (stranger,), prices, shadows)
+    fewer = {k: price for k, price in prices.items() if k == 0}
+    with pytest.raises(CertificateError, match="PriceMissing"):
+        verify_chunk(state, begin(fewer), opened, fewer, shadows)
+    needy = next(one for one in opened if one.costs)
+    with pytest.raises(CertificateError, match="ShadowsMismatch"):
+        verify_chunk(state, begin(prices), (needy,), prices, {})
+    nothing = verify_chunk(state, first, (), prices, shadows)
+    assert nothing.run == replace(first, digests=(*first.digests, keccak256(b"")))
+
+
+def test_the_last_chunk_finds_what_the_settlement_would() -> None:
+    case = next(case for case in CASES if case["name"] == "a buyer and a seller")
+    state, opened, prices = batch_of(case)
+    off = {k: price + (1 << 80) for k, price in prices.items()}
+    run = verify_chunk(state, begin(off), opened[:1], off).run
+    with pytest.raises(CertificateError, match="NotCleared"):
+        verify_chunk(state, run, opened[1:], off)
+    more = prices | {1: 100 << 84}
+    products = {0: state.products[0], 1: replace(state.products[0], id=1)}
+    state = replace(state, products=products)
+    run = verify_chunk(state, begin(more), opened[:1], more).run
+    with pytest.raises(CertificateError, match="PriceUnused"):
+        verify_chunk(state, run, opened[1:], more)
+
+
+def test_split_keeps_each_piece_within_its_bounds() -> None:
+    case = next(case for case in CASES if case["name"] == "lives of standing submissions")
+    _, opened, _ = batch_of(case)
+    entries = entries_of(case)
+    units = max(one.account.units for one in opened) * 2048
+    for gas, size in ((units, 10**5), (3 * units, 10**5), (10**8, 700), (1, 1), (10**9, 10**9)):
+        pieces = list(split(opened, entries, gas=gas, size=size))
+        assert [one for piece, _ in pieces for one in piece] == list(opened)
+        assert [entry for _, piece in pieces for entry in piece] == entries
+        for piece, items in pieces:
+            if len(piece) > 1:
+                assert sum(one.account.units for one in piece) * 2048 <= gas
+                assert len(encode_submissions(items)) <= size
+    assert len(list(split(opened, entries))) == 1
+    assert list(split((), ())) == []
+
+
+def test_split_bounds_what_a_chunk_does() -> None:
+    """Whoever applies a chunk has one transaction for it, too."""
+    auths = tuple(Auth((Leg(2 * k, 1),), 1, buy=(Step(1, 0),)) for k in range(20))
+    submission = Submission(auths)
+    account = AccountState(bytes(20), 0, {}, None, 10, b"")
+    one = Opened(account, submission, None, submission.products)
+    entries = entries_of(CASES[0])[:1] * 500
+    pieces = list(split((one,) * 500, entries, gas=10**12, size=10**12))
+    assert max(len(piece) for piece, _ in pieces) == 14_000_000 // (7_500 + 5_800 + 20 * 23_100)
+    assert sum(len(piece) for piece, _ in pieces) == 500
+
+
+def test_a_chunk_that_does_too_much_is_refused() -> None:
+    case = next(case for case in CASES if case["name"] == "substitutes")
+    state, opened, prices = batch_of(case)
+    seller = next(one for one in opened if not one.costs)
+    copies = [
+        replace(seller, account=replace(seller.account, address=i.to_bytes(20)))
+        for i in range(1, 1900)
+    ]
+    state = replace(state, accounts=tuple(one.account for one in copies))
+    with pytest.raises(CertificateError, match="ChunkTooLarge"):
+        verify_chunk(state, begin(prices), copies, prices)
+    verify_chunk(state, begin(prices), copies[:1800], prices)
+
+
+def test_siblings_share_a_word() -> None:
+    assert with_siblings([0, 5]) == {0, 1, 4, 5}
