@@ -11,7 +11,7 @@ from eth_utils.address import to_canonical_address
 from tests.contract.node import Receipt
 from tests.contract.support import OPERATOR, Bench, address
 from tests.reference import clearing
-from tests.vectors.cases.codec import order_of
+from tests.vectors.cases.codec import reading_of
 from walras.auths import Auth, Leg, Step, Submission, cover
 from walras.batch import CASH, AccountState, BatchState
 from walras.certificate import Opened, Settlement, open_batch, priced_products, settle
@@ -125,13 +125,27 @@ class Book:
 
 def exact_prices(state: BatchState, opened: Sequence[Opened]) -> dict[int, int]:
     """Clearing prices X84 of opened submissions, solved in rationals."""
+    return exact_root(state, opened)[0]
+
+
+def exact_root(
+    state: BatchState, opened: Sequence[Opened]
+) -> tuple[dict[int, int], dict[bytes, tuple[int, ...]]]:
+    """The same with the shadow prices X84 of the accounts that trade with costs."""
     products = priced_products(opened)
     listed = [state.products[k] for k in products]
     makers = [clearing.maker_of(p.id, p.reference, p.scale) for p in listed]
-    trading = [one.submission for one in opened if one.reason is None]
-    orders = [order_of(auth) for submission in trading if submission for auth in submission.auths]
-    book = clearing.Book.of(makers, orders, state.ticks)
-    return dict(zip(products, clearing.to_x84(clearing.clearing_prices(book)), strict=True))
+    trading = [(one, one.submission) for one in opened if one.reason is None and one.submission]
+    readings = [(reading_of(submission), one.done) for one, submission in trading]
+    book = clearing.Book.read(makers, readings, state.ticks)
+    prices, shadows = map(clearing.to_x84, clearing.clearing_point(book))
+    left = iter(shadows)
+    given = {
+        one.account.address: tuple(next(left) for _ in submission.costs)
+        for one, submission in trading
+        if submission.costs
+    }
+    return dict(zip(products, prices, strict=True)), given
 
 
 def enter(bench: Bench, batch: int, bids: Mapping[str, Bid]) -> Book:
@@ -220,6 +234,7 @@ __all__ = [
     "ciphertext",
     "enter",
     "exact_prices",
+    "exact_root",
     "order",
     "outcome_hash",
     "place",
