@@ -83,6 +83,8 @@ def test_amend__trades_from_the_next_batch__and_starts_at_zero(
     assert "replace it with `walras order amend FILE`" in standing.refused(
         "order", "seal", order(BUY, standing=True)
     )
+    together = ("deposit", "cash", "1", "--seal", order(BUY, standing=True))
+    assert "or cancel it first" in standing.refused(*together)
     assert 'write "standing": true' in standing.refused("order", "amend", order(BUY))
     smaller = {**BUY, "target": 1, "demand": {"min_rate": 0, "max_rate": 1, "price": 230}}
     amended = standing.json("order", "amend", order(smaller, standing=True))

@@ -132,10 +132,16 @@ def test_status__done_left_average_and_end(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_status__a_buyer_is_better_below_the_market() -> None:
-    data = stand((90, 0, 200), (91, 0, 210)).data()["auths"][1]
-    assert data["done"] == "0.12"  # 6 units of 0.02 AAPL, the first product of the pair
-    assert data["average_price"] == data["market_average"]
-    assert data["better_by"] == "0"
+    one = stand((90, 0, 200), (91, 0, 190))
+    assert one.found is not None
+    # six units of 0.02 AAPL, which is sold for MSFT, all in the second batch
+    one.found.fills[0] = replace(one.found.fills[0], rates=(0, 0))
+    one.found.fills[1] = replace(one.found.fills[1], rates=(0, 6 * X44))
+    data = one.data()["auths"][1]
+    assert (data["done"], data["bought"], data["sold"]) == ("0.12", "0.12", "0")
+    # −200 + 0.5·400 and −190 + 0.5·400 a share: it paid 10 where 5 was the mean
+    assert (data["average_price"], data["market_average"]) == ("10", "5")
+    assert data["better_by"] == "-1"
 
 
 def test_status__complete_paused_and_unseen(capsys: pytest.CaptureFixture[str]) -> None:

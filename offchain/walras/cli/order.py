@@ -71,11 +71,6 @@ def seal_(session: Session, file: Path, units: int | None, force: bool, as_json:
     """Seal the order in FILE for the current batch; replaces your earlier one while it is open."""
     view = session.market.view()
     account = session.market.account(session.address)
-    if account.standing:
-        raise ChainError(
-            f"the order of {account.address} stands; replace it with `walras order amend FILE`, "
-            "or cancel it first"
-        )
     _seal(session, view, account, file, units, force, as_json)
 
 
@@ -98,7 +93,7 @@ def amend(session: Session, file: Path, units: int | None, force: bool, as_json:
             f"batch {view.current} is {view.phase.name} and takes no amendment; "
             f"batch {view.current + 1} opens at {clock(opens, view.now)}"
         )
-    _seal(session, view, account, file, units, force, as_json)
+    _seal(session, view, account, file, units, force, as_json, amends=True)
 
 
 def _seal(
@@ -109,21 +104,17 @@ def _seal(
     units: int | None,
     force: bool,
     as_json: bool,
+    amends: bool = False,
 ) -> None:
     prepared = prepare(session, file, view, account)
-    if account.standing and not prepared.submission.standing:
-        raise OrderError(
-            f'{file}: an amendment is a standing order; write "standing": true, '
-            "or cancel the one that stands"
-        )
-    require_open(view, prepared.submission, account)
+    require_open(view, prepared.submission, account, amends=amends)
     if not force:
         require_covered(prepared)
     declared = max(units or 0, prepared.units)
     ciphertext = sealed(session, view, prepared)
     receipt = session.trader().seal(view.current, declared, ciphertext)
     data = sealed_facts(session.address, view, prepared, declared, receipt)
-    data["amends"] = account.standing
+    data["amends"] = amends
     emit(as_json, data, lambda: show_sealed(view, data, prepared.market.cash.symbol))
 
 

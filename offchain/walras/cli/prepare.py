@@ -148,8 +148,23 @@ def market_setting(view: MarketView) -> Setting:
     return Setting(view.terms.schedule, view.now, view.terms.cover_cap, caps)
 
 
-def require_open(view: MarketView, submission: Submission, account: AccountView) -> None:
-    """ChainError or OrderError in words if sealing for the current batch cannot work now."""
+def require_open(
+    view: MarketView, submission: Submission, account: AccountView, *, amends: bool = False
+) -> None:
+    """ChainError or OrderError in words if sealing for the current batch cannot work now.
+
+    A standing account seals nothing but amendments, by the command that ``amends``.
+    """
+    if account.standing and not amends:
+        raise ChainError(
+            f"the order of {account.address} stands; replace it with `walras order amend FILE`, "
+            "or cancel it first"
+        )
+    if amends and not submission.standing:
+        raise OrderError(
+            'an amendment is a standing order; write "standing": true, '
+            "or cancel the one that stands"
+        )
     schedule = view.terms.schedule
     if view.phase not in (Phase.OPEN, Phase.LOCKED_IN):
         opens = schedule.start(view.current + 1)
