@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from eth_utils.address import to_canonical_address
 
 from tests.e2e.clearer import make_clearer
 from tests.e2e.venue import FAUCET_KEY, OPERATOR_KEY, SEED, Venue, buy, sell
+from walras.batch import BatchState
 from walras.chain.accounts import Kdf, Keystore
-from walras.clearing.problem import solve_batch
+from walras.clearing.problem import Solved, solve_batch
 from walras.cli.app import run as walras
 from walras.errors import ConfigError
+from walras.opening import Opened
 from walras.operator.daemon import Halted
 from walras.operator.decide import CloseVoid, RegisterKey, Reveal, Settle, Wait
 from walras.operator.keys import BatchKeys
@@ -169,9 +172,9 @@ def test_a_seed_in_wrong_hands_halts(venue: Venue, tmp_path: Path) -> None:
 
 
 def test_prices_the_twin_rejects_are_never_sent(venue: Venue, tmp_path: Path) -> None:
-    def liar(state: object, opened: object) -> dict[int, int]:
-        prices = solve_batch(state, opened)  # type: ignore[arg-type]
-        return {k: price + (1 << 84) for k, price in prices.items()}
+    def liar(state: BatchState, opened: Sequence[Opened], *, warm: Solved | None = None) -> Solved:
+        found = solve_batch(state, opened, warm=warm)
+        return found._replace(prices={k: price + (1 << 84) for k, price in found.prices.items()})
 
     clearer = make_clearer(venue, tmp_path, solve=liar)
     clearer.daemon.once()

@@ -12,6 +12,7 @@ from walras.batch import CASH, AccountState, Amendment, BatchState, Product
 from walras.bodies import Bodies
 from walras.chain.events import Cancelled, Event, Sealed
 from walras.decoding import decode
+from walras.effects import with_siblings
 from walras.errors import ChainError
 from walras.numbers import MAX_UNITS
 from walras.opening import Entry
@@ -108,25 +109,31 @@ def read_book(
     contract holds, or a body is not known.
     """
     number = batch_id(market.client.chain_id, to_canonical_address(market.address), batch)
-    names = ("productCount", batch), ("treasury",), ("batch",), ("unitRent",)
-    count, treasury, word, unit_rent = market.read_all(names, block)
+    names = ("productCount", batch), ("treasury",), ("batch",), ("unitRent",), ("standing",)
+    count, treasury, word, unit_rent, standing = market.read_all(names, block)
+    ticking = word[3] if word[0] == batch else 0
     words = market.read_all([("product", k) for k in range(count)], block)
     products = {k: Product(k, *word) for k, word in enumerate(words)}
     ticks = {k: product.tick for k, product in products.items()}
     live = _live(market, batch, block, number, seals, stood, bodies)
     touched = {one.owner: _products(one, secret, number, ticks) for one in live}
-    pairs = [(one.owner, k) for one in live for k in (CASH, *touched[one.owner])]
+    pairs = [
+        (one.owner, k) for one in live for k in (CASH, *sorted(with_siblings(touched[one.owner])))
+    ]
     balances = market.read_all([("balanceOf", owner, k) for owner, k in pairs], block)
-    held = dict(zip(pairs, balances, strict=True))
+    held: dict[str, dict[int, int]] = {one.owner: {} for one in live}
+    for (owner, k), amount in zip(pairs, balances, strict=True):
+        held[owner][k] = amount
     state = BatchState(
         number=batch,
         batch_id=number,
         scheduled_lock_out=market.schedule.boundaries(batch).lock_out,
         products=products,
-        accounts=tuple(_state(one, touched[one.owner], held) for one in live),
+        accounts=tuple(_state(one, held[one.owner]) for one in live),
         house_cash=treasury[0],
         secret=secret,
-        rent=unit_rent * word[3] if word[0] == batch else 0,
+        rent=unit_rent * ticking,
+        mark=standing[2] + ticking,
     )
     return Book(state, tuple(one.entry for one in live))
 
@@ -223,12 +230,12 @@ def _foreign(owner: str, batch: int) -> str:
     )
 
 
-def _state(one: _Live, touched: Sequence[int], held: Mapping[tuple[str, int], int]) -> AccountState:
+def _state(one: _Live, held: Mapping[int, int]) -> AccountState:
     home, units, flags, second = one.raw[2], one.raw[4], one.raw[5], one.raw[6]
     return AccountState(
         address=one.address,
-        cash=held[one.owner, CASH],
-        lots={k: held[one.owner, k] for k in touched},
+        cash=held[CASH],
+        lots={k: amount for k, amount in held.items() if k != CASH},
         home=home - 1 if home else None,
         units=units,
         seal_hash=second,

@@ -21,7 +21,7 @@ from walras.settlement import decode_submissions
 if TYPE_CHECKING:
     from walras.chain.market import Market
 
-__all__ = ["Posted", "read_posted", "read_posting"]
+__all__ = ["Posted", "read_chunks", "read_posted", "read_posting"]
 
 _NOBODY: Final = "0x" + "00" * 20
 
@@ -48,18 +48,9 @@ def read_posting(market: Market, settled: Settled, seals: Mapping[str, LiveSeal]
     batch = settled.batch
     (secret, count) = market.read_all([("secret", batch), ("productCount", batch)])
     products = market.read_all([("product", k) for k in range(count)], settled.block_number)
-    sealed = {
-        bytes(to_canonical_address(owner)): (seal.units, seal.ciphertext)
-        for owner, seal in seals.items()
-    }
-
-    def amends(account: bytes, payload: bytes) -> bool:
-        return account in sealed and sealed[account][1] != payload
-
     entries: list[Entry] = []
     shadows: dict[bytes, tuple[int, ...]] = {}
-    for data in read_posted(market, settled).submissions:
-        some, values = decode_submissions(data, amends)
+    for some, values in read_chunks(market, settled, seals):
         entries += some
         shadows |= values
     return Posting(
@@ -69,8 +60,28 @@ def read_posting(market: Market, settled: Settled, seals: Mapping[str, LiveSeal]
         prices=dict(zip(settled.products, settled.prices, strict=True)),
         shadows=shadows,
         ticks={k: Product(k, *word).tick for k, word in enumerate(products)},
-        sealed=sealed,
+        sealed=_sealed(seals),
     )
+
+
+def read_chunks(
+    market: Market, settled: Settled, seals: Mapping[str, LiveSeal]
+) -> Iterator[tuple[list[Entry], dict[bytes, tuple[int, ...]]]]:
+    """Entries and shadow prices X84 by account of each chunk of a settlement, one if at once."""
+    sealed = _sealed(seals)
+
+    def amends(account: bytes, payload: bytes) -> bool:
+        return account in sealed and sealed[account][1] != payload
+
+    for data in read_posted(market, settled).submissions:
+        yield decode_submissions(data, amends)
+
+
+def _sealed(seals: Mapping[str, LiveSeal]) -> dict[bytes, tuple[int, bytes]]:
+    return {
+        bytes(to_canonical_address(owner)): (seal.units, seal.ciphertext)
+        for owner, seal in seals.items()
+    }
 
 
 def _transactions(market: Market, settled: Settled) -> Iterator[bytes]:

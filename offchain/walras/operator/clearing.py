@@ -99,9 +99,11 @@ class Clearing:
         seconds["read"] = self._clock()
         opened = open_batch(book.state, book.entries)
         seconds["opened"] = self._clock()
-        prices, shadows = self._prices(batch, book, opened)
+        key = keccak256(encode_submissions(book.entries))
+        prices, shadows = self._journal.prices(batch, key) or self._found(book, opened)
         seconds["solved"] = self._clock()
         settlement = settle(book.state, opened, prices, shadows)
+        self._journal.remember_prices(batch, key, prices, shadows)
         self._journal.keep(Body(s.body, s.done) for s in settlement.standing.values())
         seconds["settled"] = self._clock()
         voids = {f"0x{account.hex()}": why.name for account, why in settlement.voids.items()}
@@ -116,17 +118,12 @@ class Clearing:
         )
         return Cleared(book, opened, prices, shadows, settlement)
 
-    def _prices(
-        self, batch: int, book: Book, opened: Sequence[Opened]
+    def _found(
+        self, book: Book, opened: Sequence[Opened]
     ) -> tuple[Mapping[int, int], Mapping[bytes, tuple[int, ...]]]:
-        """Those kept for exactly this book, or found now from those of the batch before."""
-        key = keccak256(encode_submissions(book.entries))
-        kept = self._journal.prices(batch, key)
-        if kept is not None:
-            return kept
-        found = self._last = self._solve(book.state, opened, warm=self._last)
-        self._journal.remember_prices(batch, key, found.prices, found.shadows)
-        return found.prices, found.shadows
+        """Prices and shadow prices, sought from those of the batch before."""
+        self._last = self._solve(book.state, opened, warm=self._last)
+        return self._last.prices, self._last.shadows
 
     def _book(self, batch: int) -> Book:
         """The book from the journal; from the whole chain if the journal lacks any of it."""

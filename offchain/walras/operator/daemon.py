@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from walras.chain.market import Market
@@ -90,7 +91,14 @@ class Daemon:
         self._sleep = around.sleep
         self._checkpoint = around.checkpoint
         self._clearing = Clearing(market, journal, around.solve, around.log)
-        self._chunks = Chunks(market, self._trader, journal, around.log, around.checkpoint)
+        self._chunks = Chunks(
+            market,
+            self._trader,
+            journal,
+            around.log,
+            around.checkpoint,
+            gas=settings.transaction_gas,
+        )
         self._observer = Observer(
             market,
             sender.address,
@@ -201,7 +209,7 @@ class Daemon:
             case Settle(batch):
                 self._settle(decision, batch)
             case Apply(batch):
-                self._chunks.apply(batch, self._how)
+                self._chunks.apply(batch, partial(self._how, decision))
             case CloseVoid(batch):
                 self._log.error("void", batch=batch, consequence="the bond is slashed")
                 self._done(decision, self._trader.close_void(batch, **self._how(decision)))
@@ -216,7 +224,7 @@ class Daemon:
             receipt = self._trader.settle(batch, cleared.prices, cleared.submissions, **how)
             self._done(decision, receipt)
         else:
-            self._chunks.verify(batch, cleared, self._how)
+            self._chunks.verify(batch, cleared, partial(self._how, decision))
         event = self._market.settled_event(batch)
         if event is None or dict(zip(event.products, event.prices, strict=True)) != cleared.prices:
             raise self._halt(f"batch {batch} did not settle at the prices sent; audit it")

@@ -42,6 +42,11 @@ class ClearerSettings(BaseSettings):
     )
     max_failures: int = Field(5, ge=1, description="Failures in a row after which to halt.")
     least_balance: int = Field(10**16, ge=0, description="Wei below which to warn.")
+    transaction_gas: int = Field(
+        2**24 - 2**18,
+        ge=10**5,
+        description="Gas for the declared units of one transaction; larger batches go in chunks.",
+    )
     tip: int | None = Field(None, ge=0, description="Priority fee; none: what the node suggests.")
     max_fee: int | None = Field(None, gt=0, description="Highest fee ever offered.")
     stuck_after: float = Field(30.0, gt=0, description="Wait before a transaction is repriced.")

@@ -1,0 +1,146 @@
+"""The clearer with submissions that stand, and with batches larger than one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from eth_utils.address import to_canonical_address
+
+from tests.e2e.clearer import build, make_clearer
+from tests.e2e.test_standing_book import limited, seal_submission
+from tests.e2e.venue import FAUCET_KEY, Venue, buy, sell
+from walras.batch import CASH
+from walras.numbers import X44
+from walras.operator.decide import Apply, Open, RegisterKey, Reveal, Settle, Wait
+from walras.schedule import Phase
+from walras.submission import Submission
+
+pytestmark = pytest.mark.chain
+
+SMALL = 100_000  # gas of a transaction that holds two or three accounts
+
+
+class KilledError(Exception):
+    """What a kill between two steps looks like from inside."""
+
+
+def killed_at(step: str) -> Callable[[str], None]:
+    def checkpoint(at: str) -> None:
+        if at == step:
+            raise KilledError
+
+    return checkpoint
+
+
+def standing_pair(venue: Venue) -> bytes:
+    """A buyer with a limit and a seller, both standing; the buyer's address."""
+    buyer, seller = venue.trader(), venue.trader()
+    seal_submission(venue, buyer, limited(40, 100), 1)
+    seal_submission(venue, seller, Submission((sell(0, 300, 195),), standing=True), 1)
+    return to_canonical_address(buyer.sender.address)
+
+
+def crowd(venue: Venue, count: int, batch: int = 1) -> None:
+    """Buyers and sellers of both products, each with an auth of each."""
+    venue.to_time(venue.schedule.start(batch))
+    for n in range(count):
+        trader = venue.trader()
+        auths = (
+            [buy(0, 10 + n, 210), buy(1, 5, 55)] if n % 2 else [sell(0, 12, 190), sell(1, 7, 45)]
+        )
+        seal_submission(venue, trader, Submission(tuple(auths), standing=n % 3 == 0), batch)
+    venue.to_time(venue.schedule.boundaries(batch).reveal_from)
+
+
+def test_standing_orders_trade_batch_after_batch_without_a_seal(
+    venue: Venue, tmp_path: Path
+) -> None:
+    clearer = make_clearer(venue, tmp_path)
+    clearer.daemon.once()
+    venue.to_time(venue.schedule.start(1))
+    buyer = standing_pair(venue)
+    done = []
+    for batch in (1, 2, 3, 4):
+        bounds = venue.schedule.boundaries(batch)
+        venue.to_time(bounds.start)
+        taken = clearer.daemon.once()
+        assert (Open(batch) in taken) == (batch > 1)
+        venue.to_time(bounds.reveal_from)
+        assert clearer.daemon.once()[:2] == [Reveal(batch), Settle(batch)]
+        event = venue.market.settled_event(batch)
+        assert event is not None
+        done.append(event.live)
+    assert done == [2, 2, 2, 1]  # the limit was reached in the third
+    held = venue.market.account("0x" + buyer.hex()).lots[0]
+    assert held == (1_000 + 100) * X44
+
+
+def test_batch_larger_than_a_transaction_goes_in_chunks(venue: Venue, tmp_path: Path) -> None:
+    clearer = make_clearer(venue, tmp_path, transaction_gas=SMALL)
+    clearer.daemon.once()
+    crowd(venue, 7)
+    taken = clearer.daemon.once()
+    assert taken[:3] == [Reveal(1), Settle(1), Apply(1)]
+    assert clearer.log.events().count("verified") > 2
+    assert clearer.log.events().count("applied") == clearer.log.events().count("verified")
+    assert venue.market.phase(1) is Phase.SETTLED
+    for trader in venue.traders:
+        trader.withdraw(CASH)
+    bounds = venue.schedule.boundaries(2)
+    venue.to_time(bounds.start)
+    assert Open(2) in clearer.daemon.once()
+    venue.to_time(bounds.reveal_from)
+    assert Settle(2) in clearer.daemon.once()
+    assert venue.market.settled_event(2) is not None
+
+
+def test_somebody_else_goes_on_with_a_run_and_writes_it(venue: Venue, tmp_path: Path) -> None:
+    """The operator verifies a chunk and is gone: anybody finishes, from chain data alone."""
+
+    first = make_clearer(
+        venue, tmp_path / "a", checkpoint=killed_at("verified"), transaction_gas=SMALL
+    )
+    first.daemon.once()
+    crowd(venue, 7)
+    with pytest.raises(KilledError):
+        first.daemon.once()
+    assert len(venue.market.verified_events(1)) == 1
+    other = build(
+        venue.market,
+        tmp_path / "b",
+        venue.keys,
+        key=FAUCET_KEY,
+        with_seed=False,
+        transaction_gas=SMALL,
+    )
+    venue.to_time(venue.schedule.boundaries(1).exclusive_until)
+    taken = other.daemon.once()
+    assert taken[:2] == [Settle(1), Apply(1)]
+    assert isinstance(taken[-1], Wait)
+    events = venue.market.verified_events(1)
+    assert events[1].sender == venue.operator.sender.address
+    assert venue.market.read_all([("batch",)])[0][7] == 0
+
+
+def test_effects_are_computed_again_without_a_journal(venue: Venue, tmp_path: Path) -> None:
+    first = make_clearer(
+        venue, tmp_path / "a", checkpoint=killed_at("applied"), transaction_gas=SMALL
+    )
+    assert isinstance(first.daemon.once()[0], RegisterKey)
+    crowd(venue, 7)
+    with pytest.raises(KilledError):
+        first.daemon.once()
+    left = venue.market.read_all([("batch",)])[0][7]
+    assert 0 < left < 7
+    other = build(
+        venue.market,
+        tmp_path / "b",
+        venue.keys,
+        key=FAUCET_KEY,
+        with_seed=False,
+        transaction_gas=SMALL,
+    )
+    assert other.daemon.once()[0] == Apply(1)
+    assert venue.market.read_all([("batch",)])[0][7] == 0
