@@ -6,25 +6,31 @@ would have left it; then it settles, and refuses, as the vectors say.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from eth_utils.address import to_checksum_address
 
-from tests.contract.node import Chain, quick_chain
-from tests.contract.support import BUILT, OPERATOR, Bench, new_market, new_token
-from tests.vectors.cases.codec import load
+from tests.contract.node import Chain, Receipt, quick_chain
+from tests.contract.support import OPERATOR, Bench, address, new_libraries, new_market, new_token
+from tests.differential.planted import MARK, plant
+from tests.vectors.cases.books import RENT
+from tests.vectors.cases.codec import books, entries_of, items_of, shadows_of, state_of
 from walras.batch import CASH
+from walras.certificate import open_batch
+from walras.chunks import Chunk, Run, begin, verify_chunk
 from walras.schedule import Phase, Schedule
-from walras.sealing import keccak256
 from walras.settlement import encode_submissions
 
 pytestmark = pytest.mark.chain
 
-CASES = load("certificate")["cases"]
+CASES = books()
 LOCK_OUT = CASES[0]["lockOut"]
+NOBODY = "0x" + "00" * 20
+# half a unit's gas at one wei, so that a tick is the vectors' rent
+PRICES = {"min_base_fee": 1, "cash_per_wei": RENT >> 10, "compensation": 0}
 
 
 @pytest.fixture(scope="module")
@@ -43,119 +49,167 @@ def case(request: pytest.FixtureRequest) -> Any:
 def market(old_chain: Chain, case: Mapping[str, Any]) -> Iterator[Bench]:
     """The case's market in the exclusive window of its batch."""
     with old_chain.undone():
-        settlement = old_chain.deploy("Settlement", sender=OPERATOR)
         cash = new_token(old_chain, 6)
         start = LOCK_OUT - 400 - 1_000 * case["number"]
         clock = Schedule(start, 1_000, 300, 400, 420, 500, 600, 900)
-        bench = new_market(old_chain, settlement, cash, timetable=clock)
+        bench = new_market(old_chain, new_libraries(old_chain), cash, timetable=clock, **PRICES)
         code = old_chain.rpc("eth_getCode", bench.market, "latest")
         bench.market = to_checksum_address(case["market"])
         old_chain.rpc("anvil_setCode", bench.market, code)
-        write(bench, case, {})
+        plant(bench, case, {})
         old_chain.warp(bench.time(case["number"], Phase.CLEARING))
         assert bench.look("phase", case["number"]) == Phase.CLEARING
         assert bench.id(case["number"]) == case["batchId"]
         yield bench
 
 
-def slots() -> dict[str, int]:
-    """Where the compiler put the market's variables."""
-    layout = json.loads((BUILT / "Walras.json").read_text())["storageLayout"]["storage"]
-    return {entry["label"]: int(entry["slot"]) for entry in layout}
-
-
-def within(key: bytes | int, place: int) -> int:
-    """Slot of a mapping's value."""
-    word = key.to_bytes(32) if isinstance(key, int) else key.rjust(32, b"\x00")
-    return int.from_bytes(keccak256(word + place.to_bytes(32)))
-
-
-def write(bench: Bench, case: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
-    """The storage that lock-out of the case's batch leaves, after a refusal's changes."""
-    places, number, live = slots(), case["number"], len(case["accounts"])
-    house, cash = changes.get("house", {}), changes.get("cash", {})
-    words = {
-        places["_batch"]: number | live << 32,
-        places["_treasury"]: changes.get("houseCash", case["houseCash"]),
-        places["_count"]: len(case["products"]),
-        within(number, places["secret"]): case["secret"],
-    }
-    for p in case["products"]:
-        held = house.get(p["id"], p["house"])
-        low = held | p["reference"] << 96 | p["scale"] << 176 | p["tickBps"] << 232
-        word = low | p["depthLog2"] << 240 | p["houseLog2"] << 248
-        words[within(p["id"], places["_products"])] = word
-    for account in case["accounts"]:
-        held = cash.get(account["address"], account["cash"])
-        words.update(account_words(account, held, number, places["_ledger"]))
-    for slot, word in words.items():
-        value = "0x" + word.to_bytes(32).hex()
-        bench.chain.rpc("anvil_setStorageAt", bench.market, hex(slot), value)
-
-
-def account_words(account: Mapping[str, Any], cash: int, number: int, place: int) -> dict[int, int]:
-    home, lots = account["home"], account["lots"]
-    first = within(account["address"], place)
-    low = cash | (lots.get(home, 0) if home is not None else 0) << 96
-    high = (0 if home is None else home + 1) << 192 | number << 208 | account["units"] << 240
-    words = {first: low | high, first + 1: int.from_bytes(account["sealHash"])}
-    inner = within(account["address"], place + 1)
-    for k, held in lots.items():
-        if k != home:
-            slot = within(k >> 1, inner)
-            words[slot] = words.get(slot, 0) | held << 128 * (k & 1)
-    return words
-
-
 def test_settles_as_the_vectors_say(market: Bench, case: Mapping[str, Any]) -> None:
     posted, expected = case["posted"], case["expected"]
-    data = encode_submissions((a["address"], a["ciphertext"]) for a in case["accounts"])
+    data = encode_submissions(entries_of(case), shadows_of(case))
     arguments = (case["number"], posted["products"], posted["prices"], data)
     if not case["accounts"]:
         error = ("NothingToSettle", case["number"])
         assert market.refusal(OPERATOR, "settle", *arguments) == error
         return
     receipt = market.do(OPERATOR, "settle", *arguments)
-
-    reasons = {e.args["account"]: e.args["reason"] for e in receipt.events if e.name == "Voided"}
+    told(receipt, case)
+    holds(market, case)
     for account in case["accounts"]:
-        owner = to_checksum_address(account["address"])
-        result = expected["accounts"][account["address"]]
-        assert reasons.get(owner, 0) == result["reason"]
-        fills = result.get("fills", {})
-        for k in {*account["lots"], *fills}:
-            held = account["lots"].get(k, 0) + fills.get(k, 0)
-            assert market.balance(owner, k) == held
-        assert market.balance(owner, CASH) == account["cash"] + result.get("cash", 0)
-        home = result["home"] if result["reason"] == 0 else account["home"]
-        assert market.account(owner)["home_product"] == (0 if home is None else home + 1)
-    for k, line in expected["products"].items():
-        product = market.product(k)
-        assert (product.house, product.reference) == (line["house"], line["reference"])
-    assert market.treasury()["house_cash"] == expected["houseCash"]
+        stands(market, account, expected["accounts"][account["address"]]["next"])
     event = receipt.event("Settled")
     volumes = tuple(expected["products"][k]["volume"] for k in posted["products"])
     assert event["volumes"] == volumes
     assert (event["loss"], event["freedom"]) == (expected["loss"], expected["freedom"])
     assert event["voids"] == sum(r["reason"] != 0 for r in expected["accounts"].values())
     assert market.look("outcome", case["number"]) == expected["outcome"]
+    assert market.look("claimable", OPERATOR) == expected["rent"]
+
+
+def told(receipt: Receipt, case: Mapping[str, Any]) -> None:
+    """What the events say of accounts."""
+    outcomes = case["expected"]["accounts"]
+
+    def named(event: str) -> dict[str, Any]:
+        return {e.args["account"]: e.args for e in receipt.events if e.name == event}
+
+    reasons = {owner: args["reason"] for owner, args in named("Voided").items()}
+    assert reasons == {shown(a): e["reason"] for a, e in outcomes.items() if e["reason"]}
+    replaced = {owner: args["replaced"] for owner, args in named("Amended").items()}
+    assert replaced == {
+        shown(a): e["amendment"]["replaces"] for a, e in outcomes.items() if "amendment" in e
+    }
+    before = {a["address"] for a in case["accounts"] if a["standing"]}
+    joined = {a for a, e in outcomes.items() if e["next"]} - before
+    assert set(named("Joined")) == {shown(a) for a in joined}
+    ended = {a for a in before if not outcomes[a]["next"]}
+    assert set(named("Ended")) >= {shown(a) for a in ended}
+
+
+def shown(account: bytes) -> str:
+    return to_checksum_address(account)
+
+
+def holds(market: Bench, case: Mapping[str, Any]) -> None:
+    """Every ledger, house and reference, and who stands."""
+    expected = case["expected"]
+    for account in case["accounts"]:
+        owner, result = shown(account["address"]), expected["accounts"][account["address"]]
+        fills = result.get("fills", {})
+        for k in {*account["lots"], *fills}:
+            held = account["lots"].get(k, 0) + fills.get(k, 0)
+            assert market.balance(owner, k) == held
+        cash = account["cash"] - result["rent"] + result.get("cash", 0)
+        assert market.balance(owner, CASH) == cash
+        home = result["home"] if result["reason"] == 0 else account["home"]
+        assert market.account(owner)["home_product"] == (0 if home is None else home + 1)
+    for k, line in expected["products"].items():
+        product = market.product(k)
+        assert (product.house, product.reference) == (line["house"], line["reference"])
+    assert market.treasury()["house_cash"] == expected["houseCash"]
+    left = [one["next"] for one in expected["accounts"].values() if one["next"]]
+    assert market.standing() == {
+        "count": len(left),
+        "units": sum(one["units"] for one in left),
+        "rent_index": MARK,
+    }
+
+
+def stands(market: Bench, account: Mapping[str, Any], left: Mapping[str, Any] | None) -> None:
+    word = market.account(shown(account["address"]))
+    if left is None:
+        assert word["flags"] == 0
+        return
+    assert word["flags"] == (5 if left["uncovered"] else 1)
+    assert (word["units"], word["seal_hash"]) == (left["units"], left["hash"])
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_settles_in_chunks_as_the_twin_says(
+    market: Bench, case: Mapping[str, Any], size: int
+) -> None:
+    """Runs and effects to the bit, each chunk by whoever comes, applied in any order and twice."""
+    if not case["accounts"]:
+        return
+    chunks, settlers = [], [OPERATOR, address("anybody")]
+    market.go(case["number"], Phase.FALLBACK)
+    for i, (chunk, before, data) in enumerate(verified(case, size)):
+        run = before if i else Run(bytes(32))
+        sender = settlers[i % 2]
+        arguments = (words(run), *list(case["posted"].values())[:2], data)
+        origin = settlers[(i + 1) % 2] if i else NOBODY
+        receipt = market.do(sender, "verify", case["number"], origin, *arguments)
+        stored = bytes(32) if chunk.closing else chunk.run.hash
+        assert receipt.event("Verified")["run"] == stored
+        if chunk.closing is None:
+            assert market.look("runHash", case["number"], sender) == stored
+        chunks.append(chunk)
+    digests = list(chunks[-1].run.digests)
+    assert market.look("digestsHash") == chunks[-1].run.digest
+    assert market.batch()["unapplied"] == len(case["accounts"])
+    for i in [*reversed(range(len(chunks))), 0]:
+        if market.batch()["unapplied"]:
+            effects = chunks[i].encoded
+            market.do(address("helper"), "applyChunk", case["number"], digests, i, effects)
+    assert market.batch()["unapplied"] == 0
+    holds(market, case)
+    for account in case["accounts"]:
+        left = case["expected"]["accounts"][account["address"]]["next"]
+        stands(market, account, left)
+        assert market.account(shown(account["address"]))["batch"] == (MARK if left else 0)
+
+
+def verified(case: Mapping[str, Any], size: int) -> Iterator[tuple[Chunk, Run, bytes]]:
+    """Chunks of so many accounts, each with the run before it and its calldata."""
+    state = replace(state_of(case), mark=MARK)
+    prices = dict(zip(case["posted"]["products"], case["posted"]["prices"], strict=True))
+    entries, shadows = entries_of(case), shadows_of(case)
+    opened, run = open_batch(state, entries), begin(prices)
+    for at in range(0, len(opened), size):
+        chunk = verify_chunk(state, run, opened[at : at + size], prices, shadows)
+        yield chunk, run, encode_submissions(entries[at : at + size], shadows)
+        run = chunk.run
+
+
+def words(run: Run) -> tuple[Any, ...]:
+    """The contract's struct."""
+    values = {name: getattr(run, name) for name in Run.__slots__}
+    values |= {"last": shown(run.last), "totals": list(run.totals), "digests": list(run.digests)}
+    return tuple(values.values())
 
 
 def test_refuses_as_the_vectors_say(market: Bench, case: Mapping[str, Any]) -> None:
-    accounts = case["accounts"]
     changed = False
     for lie in case["refused"]:
         if lie["changes"] or changed:
-            write(market, case, lie["changes"])
+            plant(market, case, lie["changes"])
             changed = bool(lie["changes"])
-        pairs = lie["submissions"]
-        if pairs is None:
-            pairs = [[a["address"], a["ciphertext"]] for a in accounts]
-        told = [(a, accounts[ct]["ciphertext"] if isinstance(ct, int) else ct) for a, ct in pairs]
-        data = encode_submissions(told)
+        entries, shadows = entries_of(case), shadows_of(case)
+        if lie["items"] is not None:
+            entries, shadows = items_of(case, lie["items"])
+        data = encode_submissions(entries, shadows)
         got = market.refusal(
             OPERATOR, "settle", case["number"], lie["products"], lie["prices"], data
         )
-        shown = (to_checksum_address(v) if isinstance(v, bytes) else v for v in lie["arguments"])
-        error = (lie["error"], *shown) if accounts else ("NothingToSettle", case["number"])
+        plain = (shown(v) if isinstance(v, bytes) else v for v in lie["arguments"])
+        error = (lie["error"], *plain) if case["accounts"] else ("NothingToSettle", case["number"])
         assert got == error, lie["name"]
