@@ -106,7 +106,7 @@ library Certificate {
                 uint256 least = uint256(1) << (p.houseLog2 + LOT_BITS);
                 if (p.house >= least && uint256(house) < least) ++short;
                 else if (p.house < least && uint256(house) >= least) --short;
-                // off < 2^39, scale ≤ 2^54, gross < 2^40, volume < 2^52 lots
+                // off and gross < 2^41, scale ≤ 2^54, volume < 2^52 lots
                 squares += off * off * p.scale;
                 uint256 miss = 4 * (line.gross + 2);
                 misses += miss * miss * p.scale;

@@ -32,26 +32,21 @@ library Costs {
     uint256 private constant LINK_SIZE = 352; // {byte}
 
     /// @dev Rule 4. @return start address of the first cost
-    function read(Reading memory r, Input memory input, uint256 pos, uint256 auths)
-        internal
-        pure
-        returns (uint256 start, VoidReason reason)
-    {
+    function read(Reading memory r, Input memory input, uint256 pos) internal pure returns (uint256 start) {
         unchecked {
-            uint256 end = input.end;
-            for (uint256 j; j < auths; ++j) {
-                if (pos + Submission.AUTH_HEAD > end) return (pos, VoidReason.MALFORMED);
+            (uint256 end, uint256 auths, uint256 costs) = (input.end, r.auths, r.costs);
+            for (uint256 j; j != auths; ++j) {
+                if (pos + Submission.AUTH_HEAD > end) return Submission.quit(r, VoidReason.MALFORMED);
                 pos += Submission.authSize(Wire.load(pos) >> 224);
-                if (pos > end) return (pos, VoidReason.MALFORMED);
+                if (pos > end) return Submission.quit(r, VoidReason.MALFORMED);
             }
             start = pos;
-            uint256 count = r.costs;
-            _clear(r.coupling, count, auths);
-            for (uint256 d; d < count; ++d) {
-                (pos, reason) = _cost(r, input, pos, d, auths);
-                if (reason != VoidReason.NONE) return (start, reason);
+            _clear(r.coupling, costs, auths);
+            for (uint256 d; d != costs; ++d) {
+                pos = _cost(r, input, pos, d);
+                if (pos == 0) return 0;
             }
-            if (pos != end) reason = VoidReason.MALFORMED;
+            if (pos != end) return Submission.quit(r, VoidReason.MALFORMED);
         }
     }
 
@@ -82,13 +77,10 @@ library Costs {
         }
     }
 
-    function _cost(Reading memory r, Input memory input, uint256 pos, uint256 d, uint256 auths)
-        private
-        pure
-        returns (uint256 next, VoidReason)
-    {
+    /// @return next behind the cost
+    function _cost(Reading memory r, Input memory input, uint256 pos, uint256 d) private pure returns (uint256 next) {
         unchecked {
-            if (pos + HEAD > input.end) return (pos, VoidReason.MALFORMED);
+            if (pos + HEAD > input.end) return Submission.quit(r, VoidReason.MALFORMED);
             uint256 head = Wire.load(pos) >> 232;
             uint256 terms = head >> 16;
             uint256 buys = (head >> 8) & 255;
@@ -97,19 +89,18 @@ library Costs {
             uint256 end = pos + Wire.TERM_BYTES * terms;
             next = end + Curve.size(buys, sells);
             bool bad = Wire.either(Curve.shapeless(buys, sells), terms - 1 >= MAX_TERMS);
-            if (Wire.either(next > input.end, bad)) return (next, VoidReason.MALFORMED);
+            if (Wire.either(next > input.end, bad)) return Submission.quit(r, VoidReason.MALFORMED);
             r.gas += COST_GAS + TERM_GAS * terms + STEP_GAS * (buys + sells);
-            if (r.gas > r.gasLimit) return (next, VoidReason.OVERSIZED);
+            if (r.gas > r.gasLimit) return Submission.quit(r, VoidReason.OVERSIZED);
             Cost memory c = r.coupling.costs[d];
             int256 shadow =
                 d < input.shadowCount ? int256(Wire.load(input.shadows + SHADOW_BYTES * d)) >> 96 : int256(0);
             (c.terms, c.end, c.shadow) = (pos, end, shadow);
-            uint256 gross = _terms(r.coupling, pos, end, auths, shadow);
+            uint256 gross = _terms(r.coupling, pos, end, r.auths, shadow);
             if (gross == 0 || !Curve.read(c.curve, end, head & 65_535, shadow, gross, 1)) {
-                return (next, VoidReason.MALFORMED);
+                return Submission.quit(r, VoidReason.MALFORMED);
             }
             c.most = 2 + gross + terms;
-            return (next, VoidReason.NONE);
         }
     }
 
@@ -144,9 +135,9 @@ library Costs {
     }
 
     /// @dev Combinations, cover and sums of all costs once the auths are read.
-    function weigh(Reading memory r, uint256 auths) internal pure {
+    function weigh(Reading memory r) internal pure {
         unchecked {
-            uint256 cover = r.cover + auths; // the payment of each rounds up
+            uint256 cover = r.cover + r.auths; // the payment of each rounds up
             for (uint256 d; d < r.costs; ++d) {
                 Cost memory c = r.coupling.costs[d];
                 (uint256 bought, uint256 sold) = _sum(r.coupling.links, c);

@@ -59,13 +59,15 @@ struct Reading {
     uint256 kind; // 1: standing
     uint256 validUntil; // {s} 0: no end
     uint256 count; // products listed
+    uint256 auths;
     uint256 costs;
-    uint256 gas; // bound on what its settlement spends
     uint256 gasLimit; // declared
+    VoidReason reason; // if it is void
     bool homed; // the account got its home product by this submission
     /* from here on zero when a submission is begun */
     bool headed; // rules 1 to 3 hold
     bool complete; // all auths have limits and have ended
+    uint256 gas; // bound on what its settlement spends
     uint256 used; // bit per product that is a leg
     uint256 limits; // auths with limits
     uint256 ended; // of these, how many have nothing left after this batch
@@ -94,63 +96,62 @@ library Submission {
     }
 
     /// @dev The same for who gives no shadow prices: they are zero.
-    function decode(Reading memory r, Board.Data memory board, Input memory input)
-        internal
-        pure
-        returns (VoidReason reason)
-    {
+    function decode(Reading memory r, Board.Data memory board, Input memory input) internal pure returns (VoidReason) {
         unchecked {
-            (uint256 pos, uint256 auths) = (0, 0);
-            (pos, auths, reason) = _head(r, board, input);
-            if (reason != VoidReason.NONE) return reason;
+            uint256 pos = _head(r, board, input);
+            if (pos == 0) return r.reason;
+            uint256 auths = r.auths;
             uint256 end = input.end;
             if (r.costs != 0) {
-                (end, reason) = Costs.read(r, input, pos, auths);
-                if (reason != VoidReason.NONE) return reason;
+                end = Costs.read(r, input, pos);
+                if (end == 0) return r.reason;
             }
-            for (uint256 j; j < auths; ++j) {
-                (pos, reason) = _auth(r, input, pos, end, j);
-                if (reason != VoidReason.NONE) return reason;
+            for (uint256 j; j != auths; ++j) {
+                pos = _auth(r, input, pos, end, j);
+                if (pos == 0) return r.reason;
             }
-            if (pos != end || r.used != (1 << r.count) - 1) return VoidReason.MALFORMED;
+            if (Wire.either(pos != end, r.used + 1 != 1 << r.count)) return VoidReason.MALFORMED;
             r.complete = r.ended == auths;
-            if (r.costs != 0) Costs.weigh(r, auths);
+            if (r.costs != 0) Costs.weigh(r);
+            return VoidReason.NONE;
         }
     }
 
-    /// @dev Rules 1 to 3.
-    function _head(Reading memory r, Board.Data memory board, Input memory input)
-        private
-        pure
-        returns (uint256 pos, uint256 auths, VoidReason)
-    {
+    /// @dev Ends reading. @return 0, as every function that reads on returns in place of where to go on
+    function quit(Reading memory r, VoidReason reason) internal pure returns (uint256) {
+        r.reason = reason;
+        return 0;
+    }
+
+    /// @dev Rules 1 to 3. @return pos of the first auth
+    function _head(Reading memory r, Board.Data memory board, Input memory input) private pure returns (uint256 pos) {
         unchecked {
             assembly ("memory-safe") {
-                calldatacopy(add(r, 384), calldatasize(), 320) // zeros, from `headed` on
+                calldatacopy(add(r, 416), calldatasize(), 352) // zeros, from `headed` on
             }
             uint256 list = input.pos + HEAD;
-            if (list > input.end) return (pos, 0, VoidReason.MALFORMED);
+            if (list > input.end) return quit(r, VoidReason.MALFORMED);
             uint256 word = Wire.load(input.pos);
             uint256 count = (word >> 200) & 255;
             pos = list + 2 * count + 2;
-            if (pos > input.end) return (pos, 0, VoidReason.MALFORMED);
-            uint256 tail = Wire.load(pos - 2);
-            auths = tail >> 248;
-            uint256 costs = (tail >> 240) & 255;
-            (r.kind, r.costs) = (word >> 248, costs);
-            if (r.kind > 1 || count == 0 || count > MAX_LISTED || auths == 0 || auths > MAX_LISTED || costs > MAX_COSTS)
+            if (pos > input.end) return quit(r, VoidReason.MALFORMED);
+            uint256 auths = Wire.load(pos - 2) >> 248;
+            uint256 costs = Wire.load(pos - 1) >> 248;
+            (r.kind, r.validUntil) = (word >> 248, (word >> 208) & type(uint40).max);
+            (r.count, r.auths, r.costs) = (count, auths, costs);
+            bool few = Wire.either(count - 1 >= MAX_LISTED, auths - 1 >= MAX_LISTED);
+            if (Wire.either(Wire.either(r.kind > 1, costs > MAX_COSTS), few)) return quit(r, VoidReason.MALFORMED);
             {
-                return (pos, 0, VoidReason.MALFORMED);
+                (uint256 length, uint256 units) = (input.length, input.units);
+                uint256 limit = units * UNIT_GAS;
+                uint256 gas = SUBMISSION_GAS + BYTE_GAS * length + PRODUCT_GAS * count;
+                (r.gas, r.gasLimit) = (gas, limit);
+                length += ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
+                if (Wire.either(gas > limit, length > UNIT_BYTES * units)) return quit(r, VoidReason.OVERSIZED);
             }
-            r.validUntil = (word >> 208) & type(uint40).max;
-            r.gasLimit = input.units * UNIT_GAS;
-            r.gas = SUBMISSION_GAS + BYTE_GAS * input.length + PRODUCT_GAS * count;
-            uint256 size = input.length + ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
-            if (r.gas > r.gasLimit || size > UNIT_BYTES * input.units) return (pos, 0, VoidReason.OVERSIZED);
             if (count > r.entries.length) r.entries = new Entry[](count);
-            r.count = count;
-            r.headed = _list(r, board, list);
-            return (pos, auths, r.headed ? VoidReason.NONE : VoidReason.MALFORMED);
+            if (!_list(r, board, list)) return quit(r, VoidReason.MALFORMED);
+            r.headed = true;
         }
     }
 
@@ -196,14 +197,14 @@ library Submission {
         }
     }
 
-    /// @dev Rule 5 for the auth of index j, and its demand.
+    /// @dev Rule 5 for the auth of index j, and its demand. @return next behind it
     function _auth(Reading memory r, Input memory input, uint256 pos, uint256 end, uint256 j)
         private
         pure
-        returns (uint256 next, VoidReason)
+        returns (uint256 next)
     {
         unchecked {
-            if (pos + AUTH_HEAD > end) return (pos, VoidReason.MALFORMED);
+            if (pos + AUTH_HEAD > end) return quit(r, VoidReason.MALFORMED);
             uint256 head = Wire.load(pos) >> 224;
             pos += AUTH_HEAD;
             uint256 legs = (head >> 16) & 255;
@@ -216,13 +217,13 @@ library Submission {
                 curve = limits + LIMIT_BYTES * flags;
                 next = curve + Curve.size(buys, sells);
                 bool bad = Wire.either(Curve.shapeless(buys, sells), Wire.either(legs - 1 >= MAX_LEGS, flags > 1));
-                if (Wire.either(next > end, bad)) return (next, VoidReason.MALFORMED);
+                if (Wire.either(next > end, bad)) return quit(r, VoidReason.MALFORMED);
                 uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
                 r.gas = gas;
-                if (gas > r.gasLimit) return (next, VoidReason.OVERSIZED);
+                if (gas > r.gasLimit) return quit(r, VoidReason.OVERSIZED);
             }
             (uint256 gross, uint256 tau, int256 pi) = _legs(r, pos, limits);
-            if (gross == 0) return (next, VoidReason.MALFORMED);
+            if (gross == 0) return quit(r, VoidReason.MALFORMED);
             Curve.Data memory c = r.curve;
             int256 effective = pi;
             if (r.costs != 0) {
@@ -234,11 +235,10 @@ library Submission {
                     c := add(link, 64)
                 }
             }
-            if (!Curve.read(c, curve, head & 65_535, effective, gross, tau)) return (next, VoidReason.MALFORMED);
+            if (!Curve.read(c, curve, head & 65_535, effective, gross, tau)) return quit(r, VoidReason.MALFORMED);
             if (curve != limits) _limit(r, c, input, limits);
             _pay(r, c, pi);
             _fill(r, c, pos, limits);
-            return (next, VoidReason.NONE);
         }
     }
 

@@ -33,6 +33,7 @@ struct Read {
     uint256 costSpan;
     int256[] excesses;
     uint256[] slacks;
+    bool headed;
 }
 
 /// @notice Everything {Submission-read} is given beside the board.
@@ -99,10 +100,29 @@ contract Harness {
     {
         Board.Data memory board = Board.build(_products, ids.length, ids, prices);
         Reading memory r;
+        return _read(r, board, submission);
+    }
+
+    /// @dev Reads two into the same memory. @return out of the second
+    function readAfter(Body calldata first, Body calldata second, uint16[] calldata ids, int256[] calldata prices)
+        external
+        view
+        returns (Read memory out)
+    {
+        Board.Data memory board = Board.build(_products, ids.length, ids, prices);
+        Reading memory r;
+        Submission.read(r, board, _input(first));
+        return _read(r, board, second);
+    }
+
+    function _read(Reading memory r, Board.Data memory board, Body calldata submission)
+        private
+        pure
+        returns (Read memory out)
+    {
         out.reason = Submission.read(r, board, _input(submission));
-        out.gas = r.gas;
-        if (out.reason != VoidReason.NONE) return out;
-        _copy(r, out);
+        (out.gas, out.headed) = (r.gas, r.headed);
+        if (out.reason == VoidReason.NONE) _copy(r, out);
     }
 
     /// @dev Reverts as a settlement would if the submission trades and a cost does not clear. @return costs that do

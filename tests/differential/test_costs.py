@@ -55,7 +55,7 @@ class Reader:
 
 NAMES = """
     reason gas valid_until cover cash loss products covers fills bought tolerances grosses
-    kind complete progress cost_loss cost_span excesses slacks
+    kind complete progress cost_loss cost_span excesses slacks headed
 """
 FIELDS = NAMES.split()
 
@@ -112,6 +112,7 @@ def evaluated(case: Case, shadows: Sequence[int]) -> dict[str, Any]:
         "cost_span": got.cost_span,
         "excesses": tuple(one.excess for one in got.couplings),
         "slacks": tuple(one.tolerance for one in got.couplings),
+        "headed": True,
     }
 
 
@@ -184,9 +185,52 @@ def test_bytes_near_a_submission(reader: Reader, seed: int) -> None:
             mine = replace(case, done=())
             got = reader.read(mine, body, shadows)
             assert (got["reason"], got["gas"]) == (reason, expected.gas), body.hex()
+            assert got["headed"] is bool(expected.products)
             if submission is not None:
                 assert got == evaluated(replace(mine, submission=submission), shadows)
     assert reasons >= {0, 2}
+
+
+def test_nothing_is_left_of_the_submission_before(reader: Reader) -> None:
+    rng = random.Random(11)
+    few = list(cases(rng, 12, extreme=False))
+    items = []
+    for case in few:
+        for body in mutants(rng, encode(case.submission), 2):
+            found = decoded(case, body).submission
+            shadows = case.shadows if found == case.submission else ()
+            if found is None or shadows:
+                items.append((body, SEAL_OVERHEAD + len(body), UNITS, shadows, case.done))
+    prices = few[0].prices
+    alone = [reader.ask("read", item, IDS, prices) for item in items]
+    assert {answer[0] for answer in alone} >= {0, 2}
+    for first in items:
+        at = rng.randrange(len(items))
+        assert reader.ask("readAfter", first, items[at], IDS, prices) == alone[at]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_bytes(reader: Reader, seed: int) -> None:
+    """Noise behind a plausible head, and every cut of a submission, has the twin's one meaning."""
+    rng = random.Random(200 + seed)
+    (case,) = cases(rng, 1, extreme=True)
+    whole = encode(case.submission)
+    noise = [
+        bytes([rng.randrange(3), *bytes(5), 1, 0, 0, *counts(rng), *bits(rng)]) for _ in range(90)
+    ]
+    for body in [*noise, *(whole[:n] for n in range(0, len(whole), 7))]:
+        expected = decoded(case, body)
+        got = reader.read(replace(case, done=()), body, ())
+        assert (got["reason"], got["gas"]) == (expected.reason or 0, expected.gas), body.hex()
+
+
+def counts(rng: random.Random) -> tuple[int, int]:
+    return rng.choice((1, 1, 2, 64)), rng.choice((0, 1, 16))
+
+
+def bits(rng: random.Random) -> bytes:
+    """Mostly small numbers, so that heads are often allowed."""
+    return bytes(rng.choice((0, 0, 1, 1, 2, rng.randrange(256))) for _ in range(rng.randrange(400)))
 
 
 def test_sums_of_costs(reader: Reader) -> None:
