@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.contract.node import Chain
-from tests.contract.support import OPERATOR, new_market, new_token
-from tests.vectors.cases.codec import auth_of, load
-from walras.auths import Submission, cover
+from tests.contract.support import OPERATOR, new_libraries, new_market, new_token
+from tests.vectors.cases.codec import auth_of, cost_of, load
+from walras.auths import Auth, Cost, Submission, cover
+from walras.chain.artifacts import load as load_artifact
 from walras.chain.interface import call
-from walras.curve import demand, portfolio_price
+from walras.curve import tau
 from walras.errors import OrderError
-from walras.numbers import X44, ceil_div, floor_div
+from walras.numbers import X44, ceil_div
 from walras.submission import decode, encode
+from walras.tally import trade
 
 pytestmark = pytest.mark.chain
 
@@ -102,29 +104,38 @@ IDS = list(range(COUNT))
 @pytest.fixture(scope="module")
 def reader(harness: Harness) -> Harness:
     """The harness with the vectors' products stored."""
-    words = [product(**p) for p in DECODE["products"]]
-    harness.send("read", b"", 0, 10, words, [0] * COUNT)
+    harness.send("list", [product(**p) for p in DECODE["products"]])
     return harness
 
 
-def read(reader: Harness, body: bytes, length: int, units: int, prices: list[int]) -> Any:
-    names = ("reason", "gas", "valid_until", "cover", "cash", "loss")
-    lists = ("products", "covers", "fills", "bought", "tolerances", "grosses")
-    answer = reader.ask("readAt", body, length, units, IDS, prices)
-    return dict(zip((*names, *lists), answer, strict=True))
+def read(
+    reader: Harness,
+    body: bytes,
+    length: int,
+    units: int,
+    prices: list[int],
+    shadows: Sequence[int] = (),
+) -> Any:
+    """What the contract makes of a body, by the names of its struct."""
+    (function,) = (f for f in load_artifact("Harness").abi if f.get("name") == "read")
+    names = [field["name"] for field in function["outputs"][0]["components"]]
+    answer = reader.ask("read", (body, length, units, shadows, ()), IDS, prices)
+    return dict(zip(names, answer, strict=True))
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_decoding(reader: Harness, part: int) -> None:
     for case in DECODE["cases"][part::4]:
-        got = read(reader, case["body"], case["length"], case["units"], [0] * COUNT)
+        shown = case["submission"]
+        zeros = [0] * len(shown["costs"]) if shown else []
+        got = read(reader, case["body"], case["length"], case["units"], [0] * COUNT, zeros)
         assert (got["reason"], got["gas"]) == (case["reason"], case["gas"]), case["name"]
         if case["reason"] == 0:
             assert list(got["products"]) == case["products"]
-            assert got["valid_until"] == case["submission"]["validUntil"]
+            assert (got["kind"], got["validUntil"]) == (shown["kind"], shown["validUntil"])
             assert got["cover"] == case["cover"]["cash"]
             lots = [case["cover"]["lots"].get(k, 0) for k in case["products"]]
-            assert [c * X44 for c in got["covers"]] == lots
+            assert list(got["covers"]) == lots
 
 
 def mutants(rng: random.Random, count: int) -> Iterator[bytes]:
@@ -158,63 +169,85 @@ def test_random_bytes_mean_the_same_to_the_twin(reader: Harness, seed: int) -> N
     for body in mutants(rng, 150):
         units, length = rng.choice((10, 40, 255, 255, 255)), len(body) + 69
         prices = [rng.randrange(-(2**138) + 1, 2**138) >> rng.randrange(0, 60) for _ in IDS]
-        got = read(reader, body, length, units, prices)
         twin = decode(body, ciphertext_length=length, units=units, ticks=TICKS)
+        shadows = (
+            [rng.randrange(-(2**156), 2**156) for _ in twin.submission.costs]
+            if twin.submission
+            else []
+        )
+        got = read(reader, body, length, units, prices, shadows)
         assert (got["reason"], got["gas"]) == (twin.reason or 0, twin.gas), body.hex()
         if twin.submission is not None:
             traded += 1
-            same_trade(got, twin.submission, dict(zip(IDS, prices, strict=True)))
+            same_trade(got, twin.submission, dict(zip(IDS, prices, strict=True)), shadows)
     assert traded > 10
 
 
-def same_trade(got: Mapping[str, Any], submission: Submission, prices: Mapping[int, int]) -> None:
-    needed = cover(submission)
-    products = submission.products
+def same_trade(
+    got: Mapping[str, Any],
+    submission: Submission,
+    prices: Mapping[int, int],
+    shadows: Sequence[int],
+) -> None:
+    needed, products = cover(submission), submission.products
+    twin = trade(submission, TICKS, prices, shadows)
     assert list(got["products"]) == list(products)
-    assert got["valid_until"] == submission.valid_until
+    assert got["validUntil"] == submission.valid_until
     assert got["cover"] == needed.cash
-    assert [c * X44 for c in got["covers"]] == [needed.lots[k] for k in products]
-    sums = {k: [0, 0, 0, 0] for k in products}
-    cash = loss = 0
-    for auth in submission.auths:
-        pi = portfolio_price(auth, prices)
-        rate, sloped, slope = demand(auth, TICKS, pi)
-        cash += floor_div(-pi * rate, 1 << 88)
-        loss += slope
-        for leg in auth.legs:
-            fill, ulps = leg.weight * rate, abs(leg.weight) + 1
-            for i, part in enumerate((fill, max(fill, 0), ulps if sloped else 0, ulps)):
-                sums[leg.product][i] += part
-    assert (got["cash"], got["loss"]) == (cash, loss)
-    names = ("fills", "bought", "tolerances", "grosses")
-    assert {n: list(got[n]) for n in names} == {
-        n: [sums[k][i] for k in products] for i, n in enumerate(names)
-    }
+    assert list(got["covers"]) == [needed.lots[k] for k in products]
+    assert (got["cash"], got["loss"]) == (twin.cash, twin.loss)
+    assert list(got["progress"]) == list(twin.done)
+    lines = [twin.lines[k] for k in products]
+    assert [list(got[n]) for n in ("fills", "bought", "tolerances", "grosses")] == [
+        [line.residue for line in lines],
+        [line.volume for line in lines],
+        [line.tolerance for line in lines],
+        [line.touches for line in lines],
+    ]
+    pairs = zip(got["excesses"], got["slacks"], strict=True)
+    assert list(pairs) == [(one.excess, one.tolerance) for one in twin.couplings]
+    assert (got["costLoss"], got["costSpan"]) == (twin.cost_loss, twin.cost_span)
 
 
 # ------------------------------------------------------------------------------------------ curves
 
-CURVES = load("curves")["cases"]
+CURVES = load("curves")
+FREE = [case for case in CURVES["cases"] if case["auth"]["limits"] is None]
 
 
-@pytest.mark.parametrize("case", CURVES, ids=[case["name"] for case in CURVES])
+def sides(harness: Harness, curve: Auth | Cost, window: int, least: int, price: int) -> list[Any]:
+    """[rate, loss, sloped, bottom, top] of a whole curve, from its two sides."""
+    found: list[Any] = [0, 0, False, curve.bid << 44, curve.ask << 44]
+    for sign, first, steps in ((1, curve.bid, curve.buy), (-1, -curve.ask, curve.sell)):
+        packed = b"".join(s.width.to_bytes(6) + s.increment.to_bytes(14) for s in steps)
+        got = harness.ask("side", packed, first, sign * price, window, least)
+        rate, total, loss, sloped, last = got
+        assert total == sum(step.width for step in steps)
+        found[0] += sign * rate
+        found[1] += loss
+        found[2] |= sloped
+        if steps:
+            found[3 if sign > 0 else 4] = sign * last
+    return found
+
+
+@pytest.mark.parametrize("case", FREE, ids=[case["name"] for case in FREE])
 def test_curves(harness: Harness, case: Mapping[str, Any]) -> None:
-    auth, ticks = auth_of(case["auth"]), case["ticks"]
-    tau = sum(abs(leg.weight) * ticks[leg.product] for leg in auth.legs)
-    packed = {
-        side: b"".join(s.width.to_bytes(6) + s.increment.to_bytes(14) for s in steps)
-        for side, steps in (("buy", auth.buy), ("sell", auth.sell))
-    }
+    auth = auth_of(case["auth"])
+    floor, window = tau(auth, case["ticks"]), auth.gross + case["guard"]
     for pi, rate, sloped, loss in case["points"]:
-        buy = harness.ask("side", packed["buy"], auth.bid, pi, auth.gross, tau)
-        sell = harness.ask("side", packed["sell"], -auth.ask, -pi, auth.gross, tau)
-        assert buy[0] - sell[0] == rate
-        assert (buy[3] or sell[3]) is sloped
-        assert buy[2] + sell[2] == loss
-        assert (buy[1], sell[1]) == (auth.buy_rate, auth.sell_rate)
-        assert buy[4]
-        assert sell[4]
-        assert demand(auth, ticks, pi) == (rate, sloped, loss)
+        assert sides(harness, auth, window, floor, pi)[:3] == [rate, loss, sloped]
+
+
+@pytest.mark.parametrize("case", CURVES["costs"], ids=[case["name"] for case in CURVES["costs"]])
+def test_curves_of_costs(harness: Harness, case: Mapping[str, Any]) -> None:
+    cost = cost_of(case["cost"])
+    for shadow, rate in case["points"]:
+        got = sides(harness, cost, cost.gross, 1, shadow)
+        assert got[0] == rate
+        bottom = got[3] if cost.buy else cost.ask << 44
+        top = got[4] if cost.sell else cost.first << 44
+        assert (top, bottom) == (case["top"] << 44, case["bottom"] << 44)
 
 
 # ----------------------------------------------------------------------------------------- formulae
@@ -241,25 +274,27 @@ def test_next_reference(harness: Harness) -> None:
 def test_loss_and_freedom(harness: Harness) -> None:
     for case in FORMULAE["loss"]:
         pairs = zip(case["excesses"], case["scales"], strict=True)
-        squares = sum(e * e * scale for e, scale in pairs)
-        assert harness.ask("lossUp", case["slopes"], squares) == case["loss"]
+        squares = sum((abs(e) + 1) ** 2 * scale for e, scale in pairs)
+        got = harness.ask("lossUp", case["slopes"], squares, case["costs"])
+        assert got == case["loss"]
     for case in FORMULAE["freedom"]:
         scales = case["scales"]
         misses = sum((4 * (c + 2)) ** 2 * s for c, s in zip(case["gross"], scales, strict=True))
         sizes = zip(case["volumes"], scales, strict=True)
         volumes = sum(ceil_div(v, X44) ** 2 * s for v, s in sizes)
-        assert harness.ask("freedomUp", misses, volumes) == case["freedom"]
+        got = harness.ask("freedomUp", misses, volumes, case["spans"])
+        assert got == case["freedom"]
 
 
 def test_least_house_of_every_market(chain: Chain) -> None:
     """By listing one product in a market of that cover cap, where such a listing fits."""
     with chain.undone():
-        settlement = chain.deploy("Settlement", sender=OPERATOR)
+        libraries = new_libraries(chain)
         cash, token = new_token(chain, 6), new_token(chain)
         listed = 0
         for case in FORMULAE["house"]:
             caps = {"cash_cap": 1, "cover_cap": case["coverCap"], "bond": 1, "compensation": 0}
-            bench = new_market(chain, settlement, cash, **caps)
+            bench = new_market(chain, libraries, cash, **caps)
             terms = ("list", token, 1, case["scale"], 1, 0, 1)
             if error := bench.refusal(OPERATOR, *terms):
                 assert error[:2] == ("BadParameter", "coverCap")
