@@ -6,6 +6,7 @@ one cash unit a lot.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -98,8 +99,8 @@ def cash_x40(amount: float) -> int:
 
 
 def lots_x44(count: float) -> int:
-    """Lots X44 nearest to so many shares."""
-    return round(count * LOTS_PER_SHARE * X44)
+    """The fewest whole lots, X44, that are so many shares."""
+    return math.ceil(round(count * LOTS_PER_SHARE, 6)) * X44
 
 
 def dollars(price: int) -> float:

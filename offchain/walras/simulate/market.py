@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from walras.auths import Submission, cover
 from walras.batch import AccountState, BatchState, least_house_cash
 from walras.certificate import Opened, Replacement, Settlement, Standing, settle
-from walras.clearing.problem import solve_batch
+from walras.clearing.problem import Solved, solve_batch
 from walras.decoding import VoidReason
 from walras.errors import ConfigError
 from walras.numbers import MAX_UNITS
@@ -39,6 +39,7 @@ class Cleared:
     state: BatchState
     opened: tuple[Opened, ...]
     settlement: Settlement
+    found: Solved
     seconds: Mapping[str, float]
 
 
@@ -54,7 +55,7 @@ class Market:
         self._amended: dict[bytes, Submission] = {}
         self._products = dict(desk.products)
         self._house_cash = least_house_cash(desk.products.values())
-        self._prices: dict[int, int] = {}
+        self._last: Solved | None = None
         self._interval = interval
         self._engine = engine
 
@@ -97,16 +98,17 @@ class Market:
         state = self._state()
         opened = tuple(self._opened(state, account) for account in state.accounts)
         judged = time.perf_counter()
-        prices = _solved(state, opened, self._engine, self._prices or None)
+        found = solve_batch(state, opened, engine=self._engine, warm=self._last)
         solved = time.perf_counter()
-        settlement = settle(state, opened, prices)
+        settlement = settle(state, opened, *found)
+        self._last = found
         self._advance(apply(state, settlement), settlement)
         seconds = {
             "judge": judged - begun,
             "solve": solved - judged,
             "settle": time.perf_counter() - solved,
         }
-        return Cleared(state, opened, settlement, seconds)
+        return Cleared(state, opened, settlement, found, seconds)
 
     def _state(self) -> BatchState:
         live = sorted({*self._standing, *self._sealed})
@@ -156,7 +158,6 @@ class Market:
         self._sealed, self._amended = {}, {}
         self._products = dict(after.products)
         self._house_cash = after.house_cash
-        self._prices.update(settlement.prices)
         self.accounts.update({account.address: account for account in after.accounts})
         self.number += 1
 
@@ -166,17 +167,13 @@ def clear_again(
     *,
     opened: Sequence[Opened] | None = None,
     engine: str = "walras",
-    warm: Mapping[int, int] | None = None,
+    warm: Solved | None = None,
 ) -> Settlement:
     """The settlement of the same batch by another engine, from other prices, or of other orders."""
     wanted = cleared.opened if opened is None else opened
-    return settle(cleared.state, wanted, _solved(cleared.state, wanted, engine, warm))
-
-
-def _solved(
-    state: BatchState, opened: Sequence[Opened], engine: str, warm: Mapping[int, int] | None
-) -> dict[int, int]:
-    return solve_batch(state, opened, engine=engine, warm=warm)
+    return settle(
+        cleared.state, wanted, *solve_batch(cleared.state, wanted, engine=engine, warm=warm)
+    )
 
 
 def _status(

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from walras.certificate import Settlement
 from walras.numbers import X40, X44
 from walras.simulate.agents import Agent, Seal, View, address_of
+from walras.simulate.cast import agents_of, index_legs, with_index
 from walras.simulate.desk import CASH_PER_DOLLAR, Desk, dollars, shares
 from walras.simulate.market import Cleared, Market, Totals
 from walras.simulate.prices import Bar, Fundamentals, read_bars, value_paths
-from walras.simulate.scenario import Scenario, agents_of, index_legs, with_index
+from walras.simulate.scenario import Scenario
 from walras.simulate.surplus import gain
 
 __all__ = ["Execution", "Run", "play", "simulate"]
@@ -185,7 +186,7 @@ class _Recorder:
             assert auth.limits is not None
             legs = {leg.product: leg.weight for leg in auth.legs}
             followed[j] = Execution(
-                name=agent.name,
+                name=agent.name if len(submission.limited) == 1 else f"{agent.name}, auth {j + 1}",
                 kind=agent.kind,
                 legs=legs,
                 quantity=auth.limits.high or -auth.limits.low,

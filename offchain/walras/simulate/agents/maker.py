@@ -80,17 +80,18 @@ class Maker:
         self._target = {k: worth / float(view.prices[k]) for k in self.products}
         return Endowment(worth * len(self.products), self._target)
 
-    def act(self, view: View, account: AccountState) -> Seal:
+    def act(self, view: View, account: AccountState) -> Seal | None:
         """Fresh quotes for this batch only."""
-        return Seal(Submission(tuple(self._quote(k, view, account) for k in self.products)))
+        quotes = [self._quote(k, view, account) for k in self.products]
+        auths = tuple(auth for auth in quotes if auth)
+        return Seal(Submission(auths)) if auths else None
 
-    def _quote(self, k: int, view: View, account: AccountState) -> Auth:
+    def _quote(self, k: int, view: View, account: AccountState) -> Auth | None:
         centre = self._opinion.of(k, view)
         inventory = (shares(account.lots.get(k, 0)) - self._target[k]) * centre
         centre *= 1 - self.quoting.skew * inventory / self.quoting.size
-        return _two_sided(
-            {k: 1}, centre / LOTS_PER_SHARE, centre / LOTS_PER_SHARE, self.quoting, view
-        )
+        lot = centre / LOTS_PER_SHARE
+        return _Curve({k: 1}, lot, lot, self.quoting).auth(view, account)
 
 
 class PairMaker:
@@ -114,7 +115,7 @@ class PairMaker:
         held = {k: abs(w) * worth / unit / LOTS_PER_SHARE for k, w in self.legs.items()}
         return Endowment(worth, held)
 
-    def act(self, view: View, account: AccountState) -> Seal:
+    def act(self, view: View, account: AccountState) -> Seal | None:
         """A fresh quote for this batch only."""
         values = {k: self._opinion.of(k, view) for k in self.legs}
         worth = sum(w * values[k] for k, w in self.legs.items()) / LOTS_PER_SHARE
@@ -125,15 +126,36 @@ class PairMaker:
             self._begun = held
         units = (held - self._begun) / X44 / weight
         worth -= gross * self.quoting.skew * units * gross / self.quoting.size
-        return Seal(Submission((_two_sided(self.legs, worth, gross, self.quoting, view),)))
+        auth = _Curve(self.legs, worth, gross, self.quoting).auth(view, account)
+        return Seal(Submission((auth,))) if auth else None
 
 
-def _two_sided(
-    legs: Mapping[int, int], centre: float, gross: float, quoting: Quoting, view: View
-) -> Auth:
+@dataclass(frozen=True, slots=True)
+class _Curve:
     """Bids and asks at ``centre`` dollars a unit; distances are relative to ``gross``."""
-    half = max(1, round(quoting.size / gross / len(_LADDER)))
-    away = gross * quoting.spread
-    reach = [0.0, *_LADDER]
-    steps = [(half, gross * quoting.depth * (right - left)) for left, right in pairwise(reach)]
-    return view.desk.auth(legs, buy=Side(centre - away, steps), sell=Side(centre + away, steps))
+
+    legs: Mapping[int, int]
+    centre: float
+    gross: float
+    quoting: Quoting
+
+    def auth(self, view: View, account: AccountState) -> Auth | None:
+        """As much of both sides as the account can deliver; None if that is nothing."""
+        away = self.gross * self.quoting.spread
+        buy = self._side(self.centre - away, account, 1)
+        sell = self._side(self.centre + away, account, -1)
+        return view.desk.auth(self.legs, buy=buy, sell=sell) if buy or sell else None
+
+    def _side(self, first: float, account: AccountState, sign: int) -> Side | None:
+        """What is sold must be there; cash is deposited in plenty."""
+        parts = len(_LADDER)
+        units = [self.quoting.size / self.gross] + [
+            account.lots.get(k, 0) / X44 / abs(weight)
+            for k, weight in self.legs.items()
+            if weight * sign < 0
+        ]
+        each = math.floor(min(units) / parts)
+        reach = pairwise([0.0, *_LADDER])
+        depth = self.gross * self.quoting.depth
+        steps = [(each, depth * (right - left)) for left, right in reach]
+        return Side(first, steps) if each else None

@@ -5,7 +5,7 @@
 nothing, and sniping stale quotes next to nothing.
 """
 
-from walras.simulate.experiments.continuity import Continuity, continuity
+from walras.simulate.experiments.continuity import Continuity, continuity, marginal
 from walras.simulate.experiments.speed import Race, arrival_order, race_in_batches, race_in_book
 from walras.simulate.experiments.splitting import Split, splitting
 from walras.simulate.experiments.uniqueness import Uniqueness, uniqueness
@@ -17,6 +17,7 @@ __all__ = [
     "Uniqueness",
     "arrival_order",
     "continuity",
+    "marginal",
     "race_in_batches",
     "race_in_book",
     "splitting",

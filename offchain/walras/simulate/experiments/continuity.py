@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from walras.certificate import Opened
+from walras.numbers import X44
 from walras.simulate.agents.base import BPS
 from walras.simulate.market import Cleared, clear_again
 
-__all__ = ["Continuity", "continuity"]
+__all__ = ["Continuity", "continuity", "marginal"]
 
 _CHANGES = tuple(10.0 * 4.0**-n for n in range(10))  # basis points
 
@@ -33,7 +34,7 @@ class Continuity:
 
 
 def continuity(
-    cleared: Cleared, account: bytes, *, auth: int = 0, changes: Sequence[float] = _CHANGES
+    cleared: Cleared, account: bytes, auth: int, *, changes: Sequence[float] = _CHANGES
 ) -> Continuity:
     """Clear a batch again with the limit of one auth of ``account`` raised, by less and less."""
     prices = cleared.settlement.prices
@@ -42,9 +43,22 @@ def continuity(
     for change in changes:
         opened = list(cleared.opened)
         opened[place] = _raised(cleared, opened[place], auth, change * BPS)
-        again = clear_again(cleared, opened=opened, warm=prices)
+        again = clear_again(cleared, opened=opened, warm=cleared.found)
         moved.append(max(abs(again.prices[k] - p) / abs(p) for k, p in prices.items()) / BPS)
     return Continuity(account, tuple(changes), tuple(moved))
+
+
+def marginal(cleared: Cleared) -> list[tuple[bytes, int]]:
+    """Accounts and numbers of the auths that trade a part of what they could, all sides taken."""
+    found = []
+    for one in cleared.opened:
+        rates = cleared.settlement.rates.get(one.account.address)
+        if rates is None or one.submission is None:
+            continue
+        for j, (auth, rate) in enumerate(zip(one.submission.auths, rates, strict=True)):
+            if -auth.sell_rate * X44 < rate < auth.buy_rate * X44 and rate:
+                found.append((one.account.address, j))
+    return found
 
 
 def _raised(cleared: Cleared, one: Opened, auth: int, part: float) -> Opened:

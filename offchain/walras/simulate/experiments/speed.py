@@ -10,7 +10,7 @@ where both snipers are in time they compete in price.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,12 +21,13 @@ from walras.auths import Submission
 from walras.numbers import X40
 from walras.simulate.agents import Agent, Endowment, Seal, address_of
 from walras.simulate.agents.base import BPS
+from walras.simulate.cast import agents_of
 from walras.simulate.desk import CASH_PER_DOLLAR, LOTS_PER_SHARE, Desk, Side, shares
 from walras.simulate.market import Cleared, Market
 from walras.simulate.orderbook import OrderBook
-from walras.simulate.prices import read_bars, value_paths
+from walras.simulate.prices import Bar, read_bars, value_paths
 from walras.simulate.run import Run, play
-from walras.simulate.scenario import PRESETS, Scenario, agents_of
+from walras.simulate.scenario import PRESETS, Scenario
 
 __all__ = ["News", "Race", "arrival_order", "news", "race_in_batches", "race_in_book"]
 
@@ -154,11 +155,15 @@ def _snipe(desk: Desk, quoted: float, value: float) -> Submission:
 
 
 def arrival_order(
-    *, scenario: Scenario = PRESETS["thin"], seed: int = 0, shuffles: int = 2
+    *,
+    scenario: Scenario = PRESETS["thin"],
+    seed: int = 0,
+    shuffles: int = 2,
+    bars: Mapping[str, Sequence[Bar]] | None = None,
 ) -> list[Run]:
     """The same day with everybody first to the market in turn: who is earlier within a batch."""
     fundamentals = value_paths(
-        read_bars(),
+        read_bars() if bars is None else bars,
         scenario.products,
         scenario.batches,
         scenario.interval,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from walras.simulate.agents import Agent, Institution
+from walras.simulate.cast import agents_of
 from walras.simulate.prices import Bar, read_bars, value_paths
 from walras.simulate.report import cost_of
 from walras.simulate.run import Run, play
-from walras.simulate.scenario import PRESETS, Scenario, agents_of
+from walras.simulate.scenario import PRESETS, Scenario
 
 __all__ = ["Split", "splitting"]
 
@@ -36,7 +37,7 @@ def splitting(
     parts: int = 2,
     scenario: Scenario = PRESETS["thin"],
     seed: int = 0,
-    bars: dict[str, list[Bar]] | None = None,
+    bars: Mapping[str, Sequence[Bar]] | None = None,
 ) -> Split:
     """Play ``scenario`` with one more institution, once whole and once as ``parts`` accounts."""
     fundamentals = value_paths(

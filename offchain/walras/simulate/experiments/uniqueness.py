@@ -43,10 +43,11 @@ def uniqueness(
     dice = np.random.default_rng(seed)
     answers = {f"{name}, cold": clear_again(cleared, engine=name) for name in engines}
     for number in range(starts):
-        warm = {
+        away = {
             k: int(price * (1 + 0.05 * float(dice.standard_normal())))
-            for k, price in cleared.settlement.prices.items()
+            for k, price in cleared.found.prices.items()
         }
+        warm = cleared.found._replace(prices=away)
         answers[f"start {number + 1}"] = clear_again(cleared, warm=warm)
     first = cleared.settlement
     others = list(answers.values())
