@@ -54,9 +54,12 @@ library Costs {
         unchecked {
             if (costs > data.costs.length) data.costs = new Cost[](costs);
             if (auths > data.room) {
-                data.room = auths;
+                // twice what there was, so that all that is left behind is no more than what is used
+                uint256 room = 2 * data.room;
+                if (room < auths) room = auths;
+                data.room = room;
                 uint256 links;
-                uint256 size = LINK_SIZE * auths;
+                uint256 size = LINK_SIZE * room;
                 assembly ("memory-safe") {
                     links := mload(0x40)
                     mstore(0x40, add(links, size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from walras.auths import Auth, Cost, Leg, Limits, Step, Submission, Term
 from walras.curve import cost_demand, cost_sum, demands, portfolio_price
@@ -112,7 +112,12 @@ def _cost(rng: random.Random, auths: int, extreme: bool) -> Cost:
     size = 2 ** rng.choice((3, 43, 46, 110 if extreme else 47))
     first = _clip(rng.randint(-size, size))
     buy, sell, gap = _sides(rng, extreme, narrow=True)
-    return Cost(terms, first, min(gap, MAX_CURVE_PRICE - first), buy, sell)
+    cost = Cost(terms, first, min(gap, MAX_CURVE_PRICE - first), buy, sell)
+    if rng.random() < 0.2:  # an end at zero, where cover and signs change
+        level = cost.first - rng.choice((cost.bottom, cost.top))
+        if abs(level) <= MAX_CURVE_PRICE and level + cost.gap <= MAX_CURVE_PRICE:
+            return replace(cost, first=level)
+    return cost
 
 
 def _clip(price: int) -> int:
