@@ -2,10 +2,13 @@
 
     python -m benchmarks.chain --accounts 500 --auths 1 --products 20
     python -m benchmarks.chain --accounts 200 --auths 10 --products 100 --standing --batches 3
-    python -m benchmarks.chain --accounts 1000 --auths 10 --products 20      in chunks
+    python -m benchmarks.chain --accounts 1000 --auths 10 --handover      in chunks, the operator
+        dies half way, another account goes on
+    python -m benchmarks.chain --accounts 8 --auths 2 --products 3 --standing --batches 1000
 
 Every account seals once; with --standing the later batches trade what stands. Seconds are wall
 clock, the chain's own work included; `own` is the daemon's share: open, solve, prove, encode.
+At the end the books must balance to the last bit.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import logging
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -34,9 +37,10 @@ from walras.chain.devnode import DevNode, start_anvil
 from walras.chain.interface import call
 from walras.chain.market import Market
 from walras.chain.sender import Sender, SendPolicy
+from walras.chain.token import Token
 from walras.chain.views import Terms
 from walras.clearing.problem import solve_batch
-from walras.numbers import X40, X44, ceil_div
+from walras.numbers import UNIT_GAS, X40, X44, ceil_div
 from walras.operator.daemon import Daemon, Surroundings
 from walras.operator.keys import BatchKeys
 from walras.operator.settings import load_settings
@@ -48,6 +52,7 @@ from walras.submission import encode, required_units
 RESULTS: Final = Path(__file__).parent / "results"
 # The first account that every Anvil funds; its key is public and worth nothing anywhere else.
 OPERATOR_KEY: Final = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+OTHER_KEY: Final = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
 SEED: Final = b"an operator's seed for benchmarks only"
 LOT: Final = 10**16
 CASH_UNIT: Final = 10**4
@@ -99,18 +104,18 @@ def open_chain(node: DevNode, products: int, capacity: int) -> tuple[Market, Sen
     return open_market(node.client, operator, terms, listed), operator
 
 
-def make_submission(rng: random.Random, auths: int, products: int, standing: bool) -> Submission:
-    """Single buys and sells around the price, of few products for one account."""
+def make_submission(rng: random.Random, auths: int, products: int, life: int) -> Submission:
+    """Single buys and sells around the price; they stand for `life` batches at full rate, or 0."""
     pool = rng.sample(range(products), min(products, max(1, auths // 2)))
     wanted = []
     for _ in range(auths):
         size, product = rng.randint(5, 50), rng.choice(pool)
         first = round(PRICE * rng.uniform(0.97, 1.03)) * X40
         steps = (Step(size, round(PRICE * 0.02) * X40),)
-        limits = Limits(50 * size, 50 * size) if standing else None
+        limits = Limits(life * size, life * size) if life else None
         buys, sells = (steps, ()) if rng.random() < 0.5 else ((), steps)
         wanted.append(Auth((Leg(product, 1),), first, 0, buys, sells, limits))
-    return Submission(tuple(wanted), standing=standing)
+    return Submission(tuple(wanted), standing=life > 0)
 
 
 class Crowd:
@@ -177,22 +182,17 @@ class Crowd:
 def run_batches(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One line of figures for every batch."""
     rng = random.Random(given.seed)
+    life = 1 + given.batches // 2 if given.standing else 0
     wanted = [
-        make_submission(rng, given.auths, given.products, given.standing)
-        for _ in range(given.accounts)
+        make_submission(rng, given.auths, given.products, life) for _ in range(given.accounts)
     ]
     with start_anvil("--gas-limit", "100000000") as node, tempfile.TemporaryDirectory() as state:
         market, operator = open_chain(node, given.products, given.capacity)
         crowd = Crowd(node, market, given.accounts)
         crowd.deposit(wanted, given.batches + 1)
         keys = BatchKeys(SEED, node.client.chain_id, to_canonical_address(market.address))
-        settings = load_settings(
-            state_dir=Path(state), poll=0.01, confirmations=0, keys_ahead=given.batches + 1
-        )
-        journal = Journal(settings.database_url(), node.client.chain_id, market.address)
         log = Recorder()
-        around = Surroundings(log, time.sleep, solve_batch)
-        daemon = Daemon(market, operator, journal, settings, around, keys)
+        daemon = _daemon(market, operator, Path(state) / "operator", log, keys)
         daemon.once()
         for batch in range(1, given.batches + 1):
             bounds = market.schedule.boundaries(batch)
@@ -202,8 +202,73 @@ def run_batches(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 crowd.seal(wanted, batch, encode_point(*keys.public(batch)))
             node.warp(bounds.reveal_from)
             began = time.perf_counter()
-            daemon.once()
+            if given.handover:
+                _hand_over(node, market, operator, Path(state), log, keys, batch)
+            else:
+                daemon.once()
             yield _figures(market, log, batch, time.perf_counter() - began, given)
+        check_books(market, crowd.owners, operator.address)
+
+
+def _daemon(
+    market: Market,
+    sender: Sender,
+    state: Path,
+    log: Recorder,
+    keys: BatchKeys | None,
+    checkpoint: Callable[[str], None] = lambda _: None,
+) -> Daemon:
+    settings = load_settings(state_dir=state, poll=0.01, confirmations=0, keys_ahead=3)
+    journal = Journal(settings.database_url(), market.client.chain_id, market.address)
+    around = Surroundings(log, time.sleep, solve_batch, checkpoint)
+    return Daemon(market, sender, journal, settings, around, keys)
+
+
+class _GoneError(Exception):
+    """The operator is no more."""
+
+
+def _hand_over(
+    node: DevNode,
+    market: Market,
+    operator: Sender,
+    state: Path,
+    log: Recorder,
+    keys: BatchKeys,
+    batch: int,
+) -> None:
+    """The operator verifies some chunks; another account, knowing only the chain, the rest."""
+    units = market.read_all([("batch",)])[0][2]
+    left = iter(range(max(1, units * UNIT_GAS // 2**24 // 2)))
+
+    def checkpoint(step: str) -> None:
+        if step == "verified" and next(left, None) is None:
+            raise _GoneError
+
+    try:
+        _daemon(market, operator, state / "gone", log, keys, checkpoint).once()
+    except _GoneError:
+        log.info("gone", batch=batch)
+    node.warp(market.schedule.boundaries(batch).exclusive_until)
+    other = Sender(node.client, Account.from_key(OTHER_KEY), SendPolicy(poll_every=0.005))
+    _daemon(market, other, state / "other", log, None).once()
+
+
+def check_books(market: Market, owners: Sequence[str], operator: str) -> None:
+    """Nothing was made or lost: every asset's custody is what accounts, house and funds hold."""
+    view = market.view()
+    funds = view.treasury
+    settlers = (operator, Account.from_key(OTHER_KEY).address)
+    claims = sum(market.read_all([("claimable", owner) for owner in (*owners, *settlers)]))
+    others = claims + funds.house_cash + funds.bond + funds.reserved + view.batch.pot
+    for asset in (view.cash, *(product.asset for product in view.products)):
+        held = sum(market.read_all([("balanceOf", owner, asset.id) for owner in owners]))
+        held += others if asset.is_cash else view.products[asset.id].state.house
+        if held != asset.custody:
+            raise SystemExit(f"the books of {asset.symbol} are off by {held - asset.custody}")
+        tokens = Token(market.client, asset.token).balance_of(market.address)
+        if tokens << asset.ledger_bits < asset.custody * asset.unit:
+            raise SystemExit(f"the market holds too little {asset.symbol}")
 
 
 def _figures(
@@ -239,6 +304,7 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=20)
     parser.add_argument("--batches", type=int, default=1)
     parser.add_argument("--standing", action="store_true")
+    parser.add_argument("--handover", action="store_true", help="the operator dies half way")
     parser.add_argument("--capacity", type=int, default=1 << 18)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -249,7 +315,7 @@ def main() -> None:
     table = Table(title=name)
     for column in rows[0]:
         table.add_column(column, justify="right")
-    for row in rows:
+    for row in rows[-20:]:
         table.add_row(*map(str, row.values()))
     Console(width=200).print(table)
     RESULTS.mkdir(exist_ok=True)
