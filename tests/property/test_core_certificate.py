@@ -196,7 +196,8 @@ def test_no_other_rates_are_worth_more_than_the_stated_loss(
 ) -> None:
     """[C-3], and that what settles is the optimum."""
     settlement = batch.settle()
-    readings, settled, others = [], [], []
+    readings, settled = [], []
+    others: list[list[Fraction]] = []
     for one in batch.opened:
         assert one.submission is not None
         readings.append(reading_of(one.submission))
@@ -251,7 +252,7 @@ def test_no_shadow_price_further_off_than_its_resolution_settles(
         shadows = batch.shadows[one.account.address]
         for d, (cost, shadow) in enumerate(zip(one.submission.costs, shadows, strict=True)):
             moved = data.draw(beyond_resolution(cost, shadow))
-            other = batch.shadows | {one.account.address: (*shadows[:d], moved, *shadows[d + 1 :])}
+            other = {**batch.shadows, one.account.address: (*shadows[:d], moved, *shadows[d + 1 :])}
             if moved != shadow:
                 with pytest.raises(CertificateError, match=r"CostNotCleared|ShadowOutOfRange"):
                     settle(batch.state, batch.opened, batch.prices, other)

@@ -168,6 +168,6 @@ def test_cost_demand_is_the_references(cost: Cost, by: int, data: st.DataObject)
     shadow = data.draw(shadow_prices(cost)) + data.draw(st.integers(-2, 2))
     expected = reading_of(Submission((), 0, (cost,))).costs[0]
     assert cost_demand(cost, shadow) == expected.demand(shadow)
-    assert (cost.top, cost.bottom) == (expected.top * 2**40, expected.bottom * 2**40)
+    assert [cost.top, cost.bottom] == [int(end * 2**40) for end in (expected.top, expected.bottom)]
     assert cost.touches == expected.touches
     assert (cost_demand(cost, shadow) - cost_demand(cost, shadow + by)) * by >= 0
