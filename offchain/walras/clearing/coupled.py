@@ -15,6 +15,7 @@ the book, so that what heavy coefficients make of their floors hides nothing.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import gmpy2
@@ -88,6 +89,7 @@ class Block:
     """
 
     def __init__(self, book: ExactBook, costs: Sequence[int]) -> None:
+        self._book = book
         self.costs = tuple(costs)
         self.auths = tuple(sorted({auth for d in costs for auth, _ in book.costs[d].terms}))
         place = {auth: j for j, auth in enumerate(self.auths)}
@@ -98,8 +100,6 @@ class Block:
         for d, terms in enumerate(self._terms):
             for j, coefficient in terms:
                 self._shares[j].append((d, coefficient))
-        self._curves = [_curve(book.curves[auth], book.rooms[auth]) for auth in self.auths]
-        self._own = [_curve(book.costs[d].ramps, None) for d in costs]
         self._boxes = [book.boxes[d] for d in costs]
         # What rounding λ leaves of a slack X104, and what the floors of D and S do to it in X72.
         self._least = [2 * len(terms) + 8 << _FINE for terms in self._terms]
@@ -109,13 +109,26 @@ class Block:
         """The nearest prices within the ends."""
         return [min(max(s, low), high) for s, (low, high) in zip(shadows, self._boxes, strict=True)]
 
+    @cached_property
+    def _curves(self) -> list[Curve]:
+        book = self._book
+        return [_curve(book.curves[auth], book.rooms[auth]) for auth in self.auths]
+
+    @cached_property
+    def _own(self) -> list[Curve]:
+        return [_curve(self._book.costs[d].ramps, None) for d in self.costs]
+
     def settled(self, shadows: Sequence[int], slack: Sequence[int]) -> bool:
-        """Whether these shadow prices X112 are solutions, given s - S (X72) of each cost."""
-        point = _Point(list(shadows), list(slack), [])
+        """Whether shadow prices X112 of the book are solutions here, given its s - S (X72)."""
         return all(
-            abs(missed) <= noise or self._outward(point, d)
-            for d, (missed, noise) in enumerate(zip(slack, self._noise, strict=True))
+            abs(slack[d]) <= noise or _outward(shadows[d], slack[d], box)
+            for d, noise, box in zip(self.costs, self._noise, self._boxes, strict=True)
         )
+
+    def movable(self, shadows: Sequence[int], slack: Sequence[int]) -> list[int]:
+        """The costs here that are not at an end which they want to pass."""
+        boxes = zip(self.costs, self._boxes, strict=True)
+        return [d for d, box in boxes if not _outward(shadows[d], slack[d], box)]
 
     def solve(self, levels: Sequence[int], start: Sequence[int]) -> list[int]:
         """Shadow prices X112 when the auths' portfolios cost `levels` (X112), sought from `start`.
@@ -139,10 +152,7 @@ class Block:
         )
 
     def _outward(self, point: _Point, d: int) -> bool:
-        """At an end, and wanting beyond it."""
-        low, high = self._boxes[d]
-        at, slack = point.shadows[d], point.slack[d]
-        return (at == low and slack >= 0) or (at == high and slack <= 0)
+        return _outward(point.shadows[d], point.slack[d], self._boxes[d])
 
     def _released(self, point: _Point, free: Sequence[bool]) -> int | None:
         """The fixed cost whose slack points inside most strongly."""
@@ -263,6 +273,11 @@ def blocks_of(book: ExactBook) -> list[Block]:
             for auth, _ in book.costs[e].terms:
                 owner[auth] = d
     return [Block(book, sorted(part)) for part in parts.values()]
+
+
+def _outward(price: int, slack: int, box: tuple[int, int]) -> bool:
+    """At an end, and wanting beyond it."""
+    return (price == box[0] and slack >= 0) or (price == box[1] and slack <= 0)
 
 
 def _curve(ramps: Sequence[Ramp], room: tuple[int, int] | None) -> Curve:

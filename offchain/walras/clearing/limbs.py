@@ -33,7 +33,20 @@ def limbs(values: Sequence[int], count: int) -> Ints:
 
 def integers(rows: Ints) -> list[int]:
     """The Python integers of `rows`, carried or not."""
-    return [sum(limb << BITS * i for i, limb in enumerate(row)) for row in rows.tolist()]
+    rows = rows.copy()
+    for i in range(rows.shape[1] - 1):
+        rows[:, i + 1] += rows[:, i] >> BITS
+        rows[:, i] &= MASK
+    even = (rows.shape[1] - 1) & ~1  # two limbs fit a machine word, the last one may be large
+    whole = rows[:, even].tolist() if even == rows.shape[1] - 1 else _joined(rows[:, even:])
+    for i in range(even - 2, -1, -2):
+        pair = (rows[:, i] | rows[:, i + 1] << BITS).tolist()
+        whole = [low + (high << 2 * BITS) for low, high in zip(pair, whole, strict=True)]
+    return whole
+
+
+def _joined(rows: Ints) -> list[int]:
+    return [low + (high << BITS) for low, high in rows.tolist()]
 
 
 @inline_kernel

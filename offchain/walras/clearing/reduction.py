@@ -52,7 +52,13 @@ class Reduction:
     def follow(self, slopes: Floats, free: Ints, move: Floats) -> Floats:
         """(G,) how shadow prices move with prices that move by `move` (K,)."""
         shift = np.zeros(len(free))
-        _follow(*self._parts, slopes, free, move, shift)
+        _follow(*self._parts, slopes, free, move, shift.copy(), shift)
+        return shift
+
+    def correct(self, slopes: Floats, free: Ints, slack: Floats) -> Floats:
+        """(G,) Newton step of the free shadow prices that leave s - S = `slack` (G,)."""
+        shift, still = np.zeros(len(free)), np.zeros(self._parts[4])
+        _follow(*self._parts, slopes, free, still, slack, shift)
         return shift
 
 
@@ -182,12 +188,16 @@ def _follow(
     slopes: Floats,
     free: Ints,
     move: Floats,
+    slack: Floats,
     shift: Floats,
 ) -> None:
+    """Shift = argmin ½ |X move + Y μ|² + slack·μ of every block; slack (G,), shift (G,) zero."""
     place = np.full(products + len(free), -1)
     touched = np.zeros(products, np.int64)
     for b in range(len(cost_ptr) - 1):
         own = costs[cost_ptr[b] : cost_ptr[b + 1]]
+        if not np.any(free[own]):
+            continue
         held, bound = _split(
             curves[curve_ptr[b] : curve_ptr[b + 1]],
             own,
@@ -206,15 +216,17 @@ def _follow(
         pull = np.zeros(held.shape[1])
         for t in range(len(held)):
             pull += move[touched[t]] * held[t]
-        moved = np.zeros(size)
+        chosen = own[free[own] > 0]
+        target = np.zeros(size)
+        for c in range(size):
+            if upper[c, c] > 0.0:
+                total = -slack[chosen[c]]
+                for q in range(c):
+                    total -= upper[q, c] * target[q]
+                target[c] = total / upper[c, c]
         for c in range(size - 1, -1, -1):
             if upper[c, c] > 0.0:
-                total = -np.sum(bound[c] * pull)
+                total = target[c] - np.sum(bound[c] * pull)
                 for q in range(c + 1, size):
-                    total -= upper[c, q] * moved[q]
-                moved[c] = total / upper[c, c]
-        c = 0
-        for cost in own:
-            if free[cost]:
-                shift[cost] = moved[c]
-                c += 1
+                    total -= upper[c, q] * shift[chosen[q]]
+                shift[chosen[c]] = total / upper[c, c]
