@@ -11,13 +11,23 @@ import pytest
 
 from tests.contract.node import Chain
 from tests.contract.support import OPERATOR
-from tests.differential.coupled import PRODUCTS, SCALES, TICK_BPS, Case, cases, clearing, mutants
-from walras.auths import cover
+from tests.differential.coupled import (
+    PRODUCTS,
+    SCALES,
+    TICK_BPS,
+    TICKS,
+    Case,
+    cases,
+    clearing,
+    mutants,
+)
+from walras.auths import Auth, Leg, Limits, Step, Submission, cover
 from walras.chain.interface import call
+from walras.curve import demand
 from walras.decoding import decode
 from walras.encoding import encode
 from walras.errors import Reverted
-from walras.numbers import X24, X40
+from walras.numbers import X24, X40, X44, X84
 from walras.sealing import SEAL_OVERHEAD
 from walras.tally import freedom_up, loss_up, trade
 
@@ -130,6 +140,25 @@ def test_coupled_submissions(reader: Reader, seed: int) -> None:
             kind = expected[0] if expected else "cleared"
             seen[kind] = seen.get(kind, 0) + 1
     assert min(seen[k] for k in ("cleared", "ShadowOutOfRange", "CostNotCleared")) >= 5, seen
+
+
+def test_an_auth_is_sloped_up_to_one_ulp_beyond_its_limits(reader: Reader) -> None:
+    """D° two ulps beyond what is left is cut by the limit alone."""
+    pi, width, limit = 100 * X84, 1_000, 10**6
+    for sign in (1, -1):
+        steps = (Step(width, X40),)
+        buy, sell = (steps, ()) if sign > 0 else ((), steps)
+        first = 100 * X40 + sign * X40 // 3
+        free = Auth((Leg(2, 1),), first, 0, buy, sell, Limits(limit, limit))
+        rate = demand(free, TICKS, pi).rate
+        assert 0 < sign * rate < width * X44
+        for beyond in (-2, -1, 0, 1, 2, 3):
+            done = sign * (limit * X44 - abs(rate) + beyond)
+            case = Case(Submission((free,)), (pi,) * PRODUCTS, (), (done,))
+            got = reader.read(case, encode(case.submission), ())
+            assert got == evaluated(case, ())
+            assert (got["tolerances"][0] > 0) is (beyond <= 1)
+            assert got["fills"][0] == sign * min(abs(rate), abs(rate) - beyond)
 
 
 def test_one_step_beyond_the_tolerance_is_refused(reader: Reader) -> None:
