@@ -83,7 +83,7 @@ def race_in_book(events: News) -> Race:
     """Every jump in a continuous limit order book."""
     race = Race()
     for before, after in zip(events.values, events.values[1:], strict=False):
-        race.jumps += abs(after / before - 1) > _HALF_SPREAD
+        race.jumps += int(abs(after / before - 1) > _HALF_SPREAD)
         book = OrderBook()
         bid, _ = book.submit(MAKER, 1, before * (1 - _HALF_SPREAD), _QUOTE)
         ask, _ = book.submit(MAKER, -1, before * (1 + _HALF_SPREAD), _QUOTE)
