@@ -20,6 +20,7 @@ __all__ = [
     "Opened",
     "Paused",
     "Resumed",
+    "ScaleReset",
     "Sealed",
     "Settled",
     "Verified",
@@ -47,6 +48,14 @@ class Listed(Event):
     token: str
     lot: int
     from_batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleReset(Event):
+    """The scale of `product` was set to its reference: cash units X24 per lot."""
+
+    product: int
+    scale: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +232,7 @@ class Applied(Event):
 
 KINDS: tuple[type[Event], ...] = (
     Listed,
+    ScaleReset,
     Deposited,
     Withdrawn,
     KeyRegistered,

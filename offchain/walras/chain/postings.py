@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +21,16 @@ from walras.settlement import decode_submissions
 if TYPE_CHECKING:
     from walras.chain.market import Market
 
-__all__ = ["Posted", "read_chunks", "read_posted", "read_posting"]
+__all__ = [
+    "Posted",
+    "listed",
+    "read_chunks",
+    "read_posted",
+    "read_posting",
+    "sealed_by_account",
+    "settling_transactions",
+    "submissions_of",
+]
 
 _NOBODY: Final = "0x" + "00" * 20
 
@@ -39,8 +48,8 @@ def read_posted(market: Market, settled: Settled) -> Posted:
 
     Raises ChainError if the node does not show it, or a contract in between sent it.
     """
-    transactions = list(_transactions(market, settled))
-    return Posted(tuple(transactions), tuple(_submissions(market, hash_) for hash_ in transactions))
+    transactions = settling_transactions(settled, market.verified_events(settled.batch))
+    return Posted(transactions, tuple(_submissions(market, hash_) for hash_ in transactions))
 
 
 def read_posting(market: Market, settled: Settled, seals: Mapping[str, LiveSeal]) -> Posting:
@@ -60,7 +69,7 @@ def read_posting(market: Market, settled: Settled, seals: Mapping[str, LiveSeal]
         prices=dict(zip(settled.products, settled.prices, strict=True)),
         shadows=shadows,
         ticks={k: Product(k, *word).tick for k, word in enumerate(products)},
-        sealed=_sealed(seals),
+        sealed=sealed_by_account(seals),
     )
 
 
@@ -68,41 +77,49 @@ def read_chunks(
     market: Market, settled: Settled, seals: Mapping[str, LiveSeal]
 ) -> Iterator[tuple[list[Entry], dict[bytes, tuple[int, ...]]]]:
     """Entries and shadow prices X84 by account of each chunk of a settlement, one if at once."""
-    sealed = _sealed(seals)
+    for data in read_posted(market, settled).submissions:
+        yield listed(data, sealed_by_account(seals))
+
+
+def listed(
+    submissions: bytes, sealed: Mapping[bytes, tuple[int, bytes]]
+) -> tuple[list[Entry], dict[bytes, tuple[int, ...]]]:
+    """Entries and shadow prices X84 by account in a chunk's calldata."""
 
     def amends(account: bytes, payload: bytes) -> bool:
         return account in sealed and sealed[account][1] != payload
 
-    for data in read_posted(market, settled).submissions:
-        yield decode_submissions(data, amends)
+    return decode_submissions(submissions, amends)
 
 
-def _sealed(seals: Mapping[str, LiveSeal]) -> dict[bytes, tuple[int, bytes]]:
+def sealed_by_account(seals: Mapping[str, LiveSeal]) -> dict[bytes, tuple[int, bytes]]:
+    """Units and ciphertext of seals, by account."""
     return {
         bytes(to_canonical_address(owner)): (seal.units, seal.ciphertext)
         for owner, seal in seals.items()
     }
 
 
-def _transactions(market: Market, settled: Settled) -> Iterator[bytes]:
-    """The settlement's transaction; those of all its chunks, in order, if it has several."""
-    chunks = {event.transaction: event for event in market.verified_events(settled.batch)}
-    last = chunks.get(settled.transaction)
+def settling_transactions(settled: Settled, verified: Iterable[Verified]) -> tuple[bytes, ...]:
+    """The settlement's transaction; those of all its chunks, in order, if it has several.
+
+    `verified` are all chunks of the batch in chain order.
+    """
+    chunks = list(verified)
+    by_transaction = {event.transaction: event for event in chunks}
+    last = by_transaction.get(settled.transaction)
     if last is None:
-        yield settled.transaction
-        return
+        return (settled.transaction,)
     run = [last]
-    earlier = [e for e in market.verified_events(settled.batch) if _before(e, last)]
     while run[0].sender.lower() != _NOBODY:
-        found = [e for e in earlier if e.settler == run[0].sender and _before(e, run[0])]
+        found = [e for e in chunks if e.settler == run[0].sender and _before(e, run[0])]
         if not found:
             raise ChainError(
                 f"the node does not show the whole settlement of batch {settled.batch}; "
                 "use a node with full logs"
             )
         run.insert(0, found[-1])
-    for event in run:
-        yield event.transaction
+    return tuple(event.transaction for event in run)
 
 
 def _before(one: Verified, other: Verified) -> bool:
@@ -111,6 +128,11 @@ def _before(one: Verified, other: Verified) -> bool:
 
 def _submissions(market: Market, transaction: bytes) -> bytes:
     sent: Any = market.client.rpc("eth_getTransactionByHash", "0x" + transaction.hex())
+    return submissions_of(transaction, sent)
+
+
+def submissions_of(transaction: bytes, sent: Mapping[str, Any] | None) -> bytes:
+    """The items that a settling transaction carries, as the node shows it."""
     if sent is None:
         raise ChainError(f"the node does not show the settlement 0x{transaction.hex()}; try again")
     data = bytes.fromhex(sent["input"].removeprefix("0x"))

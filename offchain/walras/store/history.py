@@ -1,0 +1,225 @@
+"""The index of a market's history: rows of `walras.history` by batch, with the block they are of.
+
+Everything in it comes from the chain and can be built again; a row is forgotten with its block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeVar, cast
+
+from sqlalchemy import Column, Connection, Table, delete, func, insert, select
+
+from walras.batch import Product
+from walras.history import (
+    AccountLine,
+    BatchLine,
+    FillLine,
+    GasLine,
+    PriceLine,
+    ShadowLine,
+)
+from walras.store.history_tables import (
+    ACCOUNTS,
+    BATCHES,
+    CURSORS,
+    DECLARED,
+    FILLS,
+    GAS,
+    PRICES,
+    SCALES,
+    SHADOWS,
+)
+from walras.store.journal import Cursor
+from walras.store.tables import explained, open_database
+
+__all__ = ["Declared", "Index", "Line", "Scale"]
+
+REORG_DEPTH: Final = 256  # cursors kept to find where two histories part
+
+
+_ALL: Final = (BATCHES, PRICES, ACCOUNTS, FILLS, SHADOWS, GAS, SCALES, DECLARED)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A product's scale X24 from a block on, and what it was listed with."""
+
+    product: int
+    block_number: int
+    scale: int
+    tick_bps: int
+    depth_log2: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Units that an account's standing submission declares, from a block on."""
+
+    account: bytes
+    block_number: int
+    units: int
+
+
+Line = BatchLine | PriceLine | AccountLine | FillLine | ShadowLine | GasLine | Scale | Declared
+L = TypeVar("L", BatchLine, PriceLine, AccountLine, FillLine, ShadowLine, GasLine)
+
+_TABLE_OF: Final[Mapping[type[Any], Table]] = {
+    BatchLine: BATCHES,
+    PriceLine: PRICES,
+    AccountLine: ACCOUNTS,
+    FillLine: FILLS,
+    ShadowLine: SHADOWS,
+    GasLine: GAS,
+    Scale: SCALES,
+    Declared: DECLARED,
+}
+
+
+class Index:
+    """The history of one market. Raises StoreError when the database cannot be used."""
+
+    def __init__(self, url: str, chain_id: int, market: str) -> None:
+        self._market: dict[str, Any] = {"chain_id": chain_id, "market": market}
+        self._engine = open_database(url)
+
+    def close(self) -> None:
+        """Release the database."""
+        self._engine.dispose()
+
+    # ---------------------------------------------------------------------------- following
+
+    def cursors(self) -> tuple[Cursor, ...]:
+        """Blocks up to which it was complete, newest first."""
+        c = CURSORS.c
+        query = self._rows(CURSORS, c.number, c.hash).order_by(c.number.desc()).limit(REORG_DEPTH)
+        return tuple(Cursor(number, bytes(digest)) for number, digest in self._all(query))
+
+    def advance(self, to: Cursor, lines: Iterable[Line]) -> None:
+        """Take in rows of all blocks up to `to`."""
+        rows: dict[Table, list[dict[str, Any]]] = {}
+        for line in lines:
+            rows.setdefault(_TABLE_OF[type(line)], []).append(self._market | _plain(line))
+        with self._transaction() as run:
+            for table_, values in rows.items():
+                run.execute(insert(table_), values)
+            run.execute(insert(CURSORS), self._market | {"number": to.number, "hash": to.hash})
+            kept = (
+                select(CURSORS.c.number)
+                .where(*self._mine(CURSORS))
+                .order_by(CURSORS.c.number.desc())
+                .limit(1)
+                .offset(REORG_DEPTH)
+            )
+            oldest = run.execute(kept).scalar()
+            if oldest is not None:
+                run.execute(delete(CURSORS).where(*self._mine(CURSORS), CURSORS.c.number <= oldest))
+
+    def rewind(self, to: int) -> None:
+        """Forget everything of blocks after number `to`."""
+        with self._transaction() as run:
+            for table_ in _ALL:
+                later = table_.c.block_number > to
+                run.execute(delete(table_).where(*self._mine(table_), later))
+            run.execute(delete(CURSORS).where(*self._mine(CURSORS), CURSORS.c.number > to))
+
+    def products(self) -> dict[int, Product]:
+        """Products seen, with their newest scale and reference; houses are not known."""
+        scales: dict[int, Scale] = {}
+        c = SCALES.c
+        columns = (c.product, c.block_number, c.scale, c.tick_bps, c.depth_log2)
+        for row in self._all(self._rows(SCALES, *columns).order_by(c.block_number)):
+            scales[row[0]] = Scale(*row)
+        references = self._newest(PRICES, PRICES.c.product, PRICES.c.next_reference)
+        return {
+            k: Product(k, 0, references.get(k, s.scale << 16), s.scale, s.tick_bps, s.depth_log2)
+            for k, s in scales.items()
+        }
+
+    def declared(self) -> dict[bytes, int]:
+        """Units of every account whose submission ever stood."""
+        return self._newest(DECLARED, DECLARED.c.account, DECLARED.c.units)
+
+    # ---------------------------------------------------------------------------- questions
+
+    def batches(self, first: int = 0, last: int | None = None) -> Iterator[BatchLine]:
+        """Batches first … last, ascending."""
+        return self._lines(BatchLine, first, last)
+
+    def prices(self, first: int = 0, last: int | None = None) -> Iterator[PriceLine]:
+        """Prices by batch and product."""
+        return self._lines(PriceLine, first, last)
+
+    def accounts(
+        self, first: int = 0, last: int | None = None, account: bytes | None = None
+    ) -> Iterator[AccountLine]:
+        """What accounts were live and what became of it, by batch and account."""
+        return self._lines(AccountLine, first, last, account)
+
+    def fills(
+        self, first: int = 0, last: int | None = None, account: bytes | None = None
+    ) -> Iterator[FillLine]:
+        """What auths traded, by batch, account and auth."""
+        return self._lines(FillLine, first, last, account)
+
+    def shadows(
+        self, first: int = 0, last: int | None = None, account: bytes | None = None
+    ) -> Iterator[ShadowLine]:
+        """Shadow prices by batch, account and cost."""
+        return self._lines(ShadowLine, first, last, account)
+
+    def gas(self, first: int = 0, last: int | None = None) -> Iterator[GasLine]:
+        """Transactions that moved batches on, in chain order."""
+        return self._lines(GasLine, first, last)
+
+    # ----------------------------------------------------------------------------- plumbing
+
+    def _lines(
+        self, kind: type[L], first: int, last: int | None, account: bytes | None = None
+    ) -> Iterator[L]:
+        table_ = _TABLE_OF[kind]
+        names = [f.name for f in fields(kind)]
+        query = self._rows(table_, *(table_.c[name] for name in names))
+        query = query.where(table_.c.batch >= first)
+        if last is not None:
+            query = query.where(table_.c.batch <= last)
+        if account is not None:
+            query = query.where(table_.c.account == account)
+        order = [table_.c.batch, *(c for c in table_.primary_key if c.name not in self._market)]
+        with explained(str(self._engine.url)), self._engine.connect() as run:
+            for row in run.execution_options(yield_per=1_000).execute(query.order_by(*order)):
+                yield cast("L", kind(*row))
+
+    def _newest(self, table_: Table, key: Column[Any], value: Column[Any]) -> dict[Any, int]:
+        """The value of the latest block, by key."""
+        newest = (
+            select(key.label("key"), func.max(table_.c.block_number).label("block"))
+            .where(*self._mine(table_))
+            .group_by(key)
+            .subquery()
+        )
+        query = self._rows(table_, key, value).join(
+            newest, (key == newest.c.key) & (table_.c.block_number == newest.c.block)
+        )
+        return {row[0]: row[1] for row in self._all(query)}
+
+    def _rows(self, table_: Table, *columns: Any) -> Any:
+        return select(*columns).where(*self._mine(table_))
+
+    def _mine(self, table_: Table) -> tuple[Any, ...]:
+        return tuple(table_.c[name] == value for name, value in self._market.items())
+
+    def _all(self, query: Any) -> Sequence[Any]:
+        with explained(str(self._engine.url)), self._engine.connect() as run:
+            return run.execute(query).all()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with explained(str(self._engine.url)), self._engine.begin() as run:
+            yield run
+
+
+def _plain(line: Line) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in type(line).__dataclass_fields__}
