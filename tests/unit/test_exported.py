@@ -10,14 +10,22 @@ import pytest
 CORE = [
     "auths",
     "batch",
+    "capacity",
     "certificate",
+    "chunks",
+    "closing",
     "curve",
+    "decoding",
+    "effects",
+    "encoding",
     "errors",
     "numbers",
+    "opening",
     "schedule",
     "sealing",
     "settlement",
     "submission",
+    "tally",
 ]
 
 
