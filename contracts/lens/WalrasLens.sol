@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Account, Batch, IWalras, Listing, Parameters, Phase, Product, Treasury} from "../interfaces/IWalras.sol";
+import {
+    Account,
+    Amendment,
+    Batch,
+    IWalras,
+    Listing,
+    Parameters,
+    Phase,
+    Product,
+    Standing,
+    Treasury
+} from "../interfaces/IWalras.sol";
+import {AccountWords} from "../libraries/AccountWords.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 
@@ -38,7 +50,9 @@ struct MarketView {
 
 /// @notice An account at one block.
 struct AccountView {
+    /// cash net of rent
     Account account;
+    /// in the batch opened last, which is unfinished
     bool live;
     bool frozen;
     /// {cash X40}
@@ -51,11 +65,30 @@ struct AccountView {
     uint256[] allowance;
 }
 
+/// @notice What stands of an account at one block, and of all.
+struct StandingView {
+    /// all that stand
+    Standing all;
+    /// {cash X40} rent for a unit and a tick
+    uint256 unitRent;
+    /// the account's submission stands
+    bool stands;
+    bool paused;
+    bool uncovered;
+    /// {unit}
+    uint8 units;
+    /// {cash X40} not yet taken from its word
+    uint256 owed;
+    /// sealed in the batch opened last; zero if there is none
+    Amendment amendment;
+}
+
 /// @title Everything a wallet needs in one call
 /// @notice Reads only; holds nothing. Token calls that fail read as zero and empty, so that one bad token hides no other.
 contract WalrasLens {
     uint16 private constant CASH = type(uint16).max;
     uint8 private constant LEAST_UNITS = 10;
+    uint256 private constant TOKEN_GAS = 100_000; // no token takes more to say what it is called
 
     /// @notice The whole market.
     function market(IWalras walras) external view returns (MarketView memory v) {
@@ -84,8 +117,8 @@ contract WalrasLens {
     function account(IWalras walras, address owner) external view returns (AccountView memory v) {
         v.account = walras.account(owner);
         Batch memory b = walras.batch();
-        v.live =
-            v.account.batch != 0 && v.account.batch == b.number && !b.settled && walras.phase(b.number) != Phase.VOID;
+        v.account.cash = uint96(walras.balanceOf(owner, CASH));
+        v.live = _isLive(v.account, b) && b.live != 0 && !b.settled && walras.phase(b.number) != Phase.VOID;
         v.frozen = walras.isFrozen(owner);
         v.claimable = walras.claimable(owner);
         uint256 count = walras.productsListed();
@@ -101,6 +134,26 @@ contract WalrasLens {
         }
     }
 
+    /// @notice What stands of it.
+    function standing(IWalras walras, address owner) external view returns (StandingView memory v) {
+        Account memory a = walras.account(owner);
+        v.all = walras.standing();
+        v.unitRent = walras.unitRent();
+        v.stands = a.flags & AccountWords.STANDING != 0;
+        v.paused = a.flags & AccountWords.PAUSED != 0;
+        v.uncovered = a.flags & AccountWords.UNCOVERED != 0;
+        if (v.stands) v.units = a.units;
+        v.owed = walras.rentOwed(owner);
+        if (a.flags & AccountWords.AMENDED == 0) return v;
+        Amendment memory amendment = walras.amendment(owner);
+        if (amendment.batch == walras.batch().number) v.amendment = amendment;
+    }
+
+    function _isLive(Account memory a, Batch memory b) private pure returns (bool) {
+        if (a.flags & AccountWords.STANDING != 0) return a.flags & AccountWords.PAUSED == 0;
+        return a.batch != 0 && a.batch == b.number;
+    }
+
     function _asset(IWalras walras, uint16 id, bool active) private view returns (AssetView memory v) {
         v.id = id;
         v.active = active;
@@ -112,26 +165,50 @@ contract WalrasLens {
 
     /// @dev Decoding by hand: try/catch does not catch an answer of another shape.
     function _number(address token, bytes memory question) private view returns (uint256) {
-        (bool success, bytes memory answer) = token.staticcall(question);
+        (bool success, bytes memory answer) = token.staticcall{gas: TOKEN_GAS}(question);
         return success && answer.length >= 32 ? abi.decode(answer, (uint256)) : 0;
     }
 
-    /// @dev A string, or the bytes32 some old tokens return.
+    /// @dev A string, or the bytes32 some old tokens return; nothing if it is no UTF-8, which would hide the whole answer.
     function _text(address token, bytes memory question) private view returns (string memory) {
-        (bool success, bytes memory answer) = token.staticcall(question);
+        (bool success, bytes memory answer) = token.staticcall{gas: TOKEN_GAS}(question);
         if (!success || answer.length < 32) return "";
+        bytes memory text = _bytes(answer);
+        return _isText(text) ? string(text) : "";
+    }
+
+    function _bytes(bytes memory answer) private pure returns (bytes memory text) {
         if (answer.length >= 64) {
             (uint256 head, uint256 size) = abi.decode(answer, (uint256, uint256));
-            if (head == 32 && size <= answer.length - 64) return abi.decode(answer, (string));
+            if (head == 32 && size <= answer.length - 64) return abi.decode(answer, (bytes));
         }
         uint256 length;
         while (length < 32 && answer[length] != 0) {
             ++length;
         }
-        bytes memory text = new bytes(length);
+        text = new bytes(length);
         for (uint256 i; i < length; ++i) {
             text[i] = answer[i];
         }
-        return string(text);
+    }
+
+    /// @dev RFC 3629: lead bytes and as many continuations as they announce, nothing overlong, no surrogate.
+    function _isText(bytes memory text) private pure returns (bool) {
+        uint256 i;
+        while (i < text.length) {
+            uint256 lead = uint8(text[i++]);
+            if (lead < 0x80) continue;
+            if (lead < 0xc2 || lead > 0xf4) return false;
+            uint256 more = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+            if (i + more > text.length) return false;
+            uint256 second = uint8(text[i]);
+            uint256 low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+            uint256 high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+            if (second < low || second > high) return false;
+            for (++i; more > 1; --more) {
+                if (uint8(text[i++]) >> 6 != 2) return false;
+            }
+        }
+        return true;
     }
 }

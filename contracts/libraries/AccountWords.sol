@@ -7,6 +7,17 @@ import {Account} from "../interfaces/IWalras.sol";
 /// cash u96 | home u96 | homeProduct u16 | batch u32 | units u8 | flags u8.
 type AccountWord is uint256;
 
+/// @dev An {Account} in memory: the same fields, whole words, which need no cleaning.
+struct Holding {
+    uint256 cash;
+    uint256 home;
+    uint256 homeProduct;
+    uint256 batch;
+    uint256 units;
+    uint256 flags;
+    bytes32 sealHash;
+}
+
 using {
     AccountWords.cash,
     AccountWords.batch,
@@ -90,21 +101,22 @@ library AccountWords {
     }
 
     /// @dev Reads into `a`, so that a settlement needs no fresh memory for each account.
-    function load(Account storage stored, Account memory a) internal view {
-        uint256 w = AccountWord.unwrap(word(stored));
-        a.cash = uint96(w);
-        a.home = uint96(w >> 96);
-        a.homeProduct = uint16(w >> 192);
-        a.batch = uint32(w >> 208);
-        a.units = uint8(w >> 240);
-        a.flags = uint8(w >> 248);
-        a.sealHash = stored.sealHash;
+    function load(Account storage stored, Holding memory a) internal view {
+        unchecked {
+            uint256 w = AccountWord.unwrap(word(stored));
+            a.cash = uint96(w);
+            a.home = uint96(w >> 96);
+            a.homeProduct = uint16(w >> 192);
+            a.batch = uint32(w >> 208);
+            a.units = uint8(w >> 240);
+            a.flags = w >> 248;
+            a.sealHash = stored.sealHash;
+        }
     }
 
-    /// @dev All but the seal hash.
-    function pack(Account memory a) internal pure returns (AccountWord) {
-        uint256 high =
-            uint256(a.homeProduct) << 192 | uint256(a.batch) << 208 | uint256(a.units) << 240 | uint256(a.flags) << 248;
-        return AccountWord.wrap(high | uint256(a.home) << 96 | a.cash);
+    /// @dev All but the seal hash. Fields fit.
+    function pack(Holding memory a) internal pure returns (AccountWord) {
+        uint256 high = a.homeProduct << 192 | a.batch << 208 | a.units << 240 | a.flags << 248;
+        return AccountWord.wrap(high | a.home << 96 | a.cash);
     }
 }

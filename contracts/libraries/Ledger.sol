@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Account, IWalras, VoidReason} from "../interfaces/IWalras.sol";
+import {Holding} from "./AccountWords.sol";
 import {CASH, WORD_GAS} from "./Constants.sol";
 import {Effects} from "./Effects.sol";
 import {Entry, Reading} from "./Submission.sol";
@@ -45,21 +46,21 @@ library Ledger {
 
     /// @dev Reads the balances a submission needs. Rules 8 to 10 of docs/SPEC.md §2.
     /// @param a with its cash net of all rent @param solvent whether it could pay that
-    function cover(Data storage ledger, address owner, Account memory a, Reading memory r, bool solvent)
+    function cover(Data storage ledger, address owner, Holding memory a, Reading memory r, bool solvent)
         internal
         view
         returns (VoidReason reason)
     {
         unchecked {
             r.homed = a.homeProduct == 0;
-            if (r.homed) a.homeProduct = uint16(r.entries[0].line.id) + 1;
+            if (r.homed) a.homeProduct = r.entries[0].line.id + 1;
             reason = _cover(ledger, owner, a, r);
             if (reason != VoidReason.OVERSIZED && !solvent) reason = VoidReason.RENT;
             if (reason != VoidReason.NONE && r.homed) a.homeProduct = 0;
         }
     }
 
-    function _cover(Data storage ledger, address owner, Account memory a, Reading memory r)
+    function _cover(Data storage ledger, address owner, Holding memory a, Reading memory r)
         private
         view
         returns (VoidReason)
@@ -89,7 +90,7 @@ library Ledger {
     }
 
     /// @dev Rule 8 alone, of a submission that does not trade yet.
-    function fits(Account memory a, Reading memory r) internal pure returns (bool) {
+    function fits(Holding memory a, Reading memory r) internal pure returns (bool) {
         unchecked {
             uint256 home = a.homeProduct == 0 ? r.entries[0].line.id + 1 : a.homeProduct;
             uint256 gas_ = r.gas;
@@ -106,7 +107,7 @@ library Ledger {
 
     /// @dev Moves the balances of a submission that trades. Requires {cover} before. Leaves the account's own word to the caller.
     /// @return moved whether that word is another
-    function trade(Data storage ledger, address owner, Account memory a, Reading memory r, Effects.Data memory effects)
+    function trade(Data storage ledger, address owner, Holding memory a, Reading memory r, Effects.Data memory effects)
         internal
         returns (bool moved)
     {
@@ -119,7 +120,7 @@ library Ledger {
                 uint256 next = _moved(owner, uint16(id), e.balance, e.fill);
                 if (a.homeProduct == id + 1) {
                     if (e.fill != 0) moved = true;
-                    a.home = uint96(next);
+                    a.home = next;
                     continue;
                 }
                 uint256 before = e.balance;
@@ -140,7 +141,7 @@ library Ledger {
                 if (effects.start == 0) ledger.pairs[owner][id >> 1] = word;
                 else effects.pair(id >> 1, word, before == 0);
             }
-            if (moved) a.cash = uint96(_moved(owner, CASH, a.cash, r.cash));
+            if (moved) a.cash = _moved(owner, CASH, a.cash, r.cash);
         }
     }
 

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Account, Amendment, IWalras, Run, VoidReason} from "../interfaces/IWalras.sol";
-import {AccountWords} from "./AccountWords.sol";
+import {AccountWords, Holding} from "./AccountWords.sol";
 import {Board} from "./Board.sol";
 import {Certificate} from "./Certificate.sol";
 import {ITEM_HEAD, MAX_COSTS, MAX_LISTED, SHADOW_BYTES, UNIT_BYTES} from "./Constants.sol";
@@ -15,7 +15,7 @@ import {Input, Reading, Submission} from "./Submission.sol";
 
 /// @dev What lock-out fixed.
 struct Terms {
-    uint32 batch;
+    uint256 batch;
     bytes32 id;
     uint256 secret;
     uint256 lockOut; // {s}
@@ -28,20 +28,19 @@ struct Terms {
 
 /// @dev The account at hand, and room for the next: memory does not grow with them.
 struct Work {
-    Account account;
+    Holding account;
     Reading reading;
     Input input;
     Effects.Data effects;
     uint256 buffer;
-    VoidReason reason;
-    bool solvent; // can pay this batch's rent
-    bool changed; // its word
-    bool hashed; // its second word
+    bool changed; // the account's word
+    bytes32 sealHash; // its second word as stored
 }
 
 /// @dev The pass over a batch or a chunk of it: open, decode, status, trade, what stands. docs/SPEC.md §6 and §9.
 library Pass {
     using AccountWords for Account;
+    using AccountWords for Holding;
     using Effects for Effects.Data;
     using Ledger for Ledger.Data;
 
@@ -62,91 +61,97 @@ library Pass {
         bytes calldata data
     ) internal {
         uint256 offset;
-        while (offset != data.length) {
-            offset = _item(s, board, t, run, w, data, offset);
+        uint256 end;
+        assembly ("memory-safe") {
+            offset := data.offset
+            end := add(offset, data.length)
+        }
+        while (offset != end) {
+            offset = _item(s, board, t, run, w, offset, end);
         }
     }
 
-    /// @return next offset behind the item
+    /// @param offset of the item in calldata @param end behind the last @return next behind the item
     function _item(
         Market.State storage s,
         Board.Data memory board,
         Terms memory t,
         Run memory run,
         Work memory w,
-        bytes calldata data,
-        uint256 offset
+        uint256 offset,
+        uint256 end
     ) private returns (uint256 next) {
-        (address owner, uint256 length) = _head(w.input, data, offset);
-        next = offset + ITEM_HEAD + length + DONE_BYTES * w.input.doneCount + SHADOW_BYTES * w.input.shadowCount;
-        if (next > data.length) revert IWalras.TruncatedData();
-        if (uint160(owner) <= uint160(run.last)) revert IWalras.AccountsNotAscending(owner);
-        run.last = owner;
-
-        Account memory a = w.account;
-        s.ledger.accounts[owner].load(a);
-        uint256 flags = a.flags;
-        bool standing = flags & AccountWords.STANDING != 0;
-        if (standing ? flags & AccountWords.PAUSED != 0 : a.batch != t.batch) revert IWalras.AccountNotLive(owner);
-        (w.solvent, w.changed, w.hashed) = (true, false, false);
         unchecked {
+            address owner;
+            uint256 length;
+            (owner, length, next) = _head(w.input, offset, end);
+            if (uint160(owner) <= uint160(run.last)) revert IWalras.AccountsNotAscending(owner);
+            run.last = owner;
             ++run.listed;
-        }
-        bytes calldata parts = data[offset + ITEM_HEAD:next];
-        if (standing) {
-            _charge(t, run, w);
-            w.reason = _stood(board, t, w, owner, parts, length);
-        } else {
-            w.reason = _sealed(board, t, w, owner, parts, length);
-        }
-        if (w.reason == VoidReason.NONE) w.reason = s.ledger.cover(owner, a, w.reading, w.solvent);
-        if (w.reason == VoidReason.NONE) {
-            _trade(s, run, w, owner);
-        } else {
-            unchecked {
+
+            Holding memory a = w.account;
+            Account storage stored = s.ledger.accounts[owner];
+            stored.load(a);
+            uint256 flags = a.flags;
+            bool standing = flags & AccountWords.STANDING != 0;
+            if (standing ? flags & AccountWords.PAUSED != 0 : a.batch != t.batch) revert IWalras.AccountNotLive(owner);
+            (w.changed, w.sealHash) = (false, a.sealHash);
+
+            offset += ITEM_HEAD;
+            bool solvent = !standing || _charge(t, run, a);
+            VoidReason reason =
+                standing ? _stood(board, t, w, owner, offset, length) : _sealed(board, t, w, owner, offset, length);
+            if (reason == VoidReason.NONE) reason = s.ledger.cover(owner, a, w.reading, solvent);
+            if (reason == VoidReason.NONE) {
+                _trade(s, run, w, owner);
+            } else {
                 ++run.voids;
+                emit IWalras.Voided(uint32(t.batch), owner, reason);
             }
-            emit IWalras.Voided(t.batch, owner, w.reason);
+            if (standing) _stay(t, run, w, owner, reason);
+            else if (w.reading.kind == 1) _join(t, run, w, owner, reason);
+            if (flags & AccountWords.AMENDED != 0) next = _amend(s, board, t, run, w, owner, next, end);
+            _write(stored, w, owner);
         }
-        if (standing) _stay(t, run, w, owner);
-        else if (w.reading.kind == 1) _join(t, run, w, owner);
-        if (flags & AccountWords.AMENDED != 0) next = _amend(s, board, t, run, w, owner, data, next);
-        _write(s, w, owner);
     }
 
-    /// @dev account(20) | len u16 | shadows u8 | limits u8
-    function _head(Input memory input, bytes calldata data, uint256 offset)
+    /// @dev account(20) | len u16 | shadows u8 | limits u8 | payload | …
+    function _head(Input memory input, uint256 offset, uint256 end)
         private
         pure
-        returns (address owner, uint256 length)
+        returns (address owner, uint256 length, uint256 next)
     {
         unchecked {
             uint256 head;
             assembly ("memory-safe") {
-                head := calldataload(add(data.offset, offset))
+                head := calldataload(offset)
             }
             owner = address(uint160(head >> 96));
-            length = uint16(head >> 80);
-            (input.shadowCount, input.doneCount) = (uint8(head >> 72), uint8(head >> 64));
+            length = (head >> 80) & 0xffff;
+            uint256 shadows = (head >> 72) & 0xff;
+            uint256 limits = (head >> 64) & 0xff;
+            next = offset + ITEM_HEAD + length + DONE_BYTES * limits + SHADOW_BYTES * shadows;
+            if (next > end) revert IWalras.TruncatedData();
             // more than any submission has, and than the buffer holds
-            if (length > LONGEST || input.shadowCount > MAX_COSTS || input.doneCount > MAX_LISTED) {
-                revert IWalras.WrongItem(owner);
-            }
+            if (length > LONGEST || shadows > MAX_COSTS || limits > MAX_LISTED) revert IWalras.WrongItem(owner);
+            (input.shadowCount, input.doneCount) = (shadows, limits);
         }
     }
 
     /// @dev Rent owed from before, and of this batch if the account can pay it. From here its cash is net.
-    function _charge(Terms memory t, Run memory run, Work memory w) private pure {
-        Account memory a = w.account;
+    function _charge(Terms memory t, Run memory run, Holding memory a) private pure returns (bool solvent) {
         uint256 rent = a.units * t.unitRent;
+        // it could pay what it owes, or it would have ended
         uint256 cash = a.cash - rent * (t.rentIndex - a.batch);
-        rent *= t.mark - t.rentIndex;
-        w.solvent = rent <= cash;
-        if (w.solvent) {
-            cash -= rent;
-            run.rent += rent;
+        unchecked {
+            rent *= t.mark - t.rentIndex;
+            solvent = rent <= cash;
+            if (solvent) {
+                cash -= rent;
+                run.rent += rent;
+            }
         }
-        (a.cash, a.batch) = (uint96(cash), uint32(t.mark));
+        (a.cash, a.batch) = (cash, t.mark);
     }
 
     /// @dev A standing submission, up to rule 7.
@@ -155,17 +160,18 @@ library Pass {
         Terms memory t,
         Work memory w,
         address owner,
-        bytes calldata parts,
+        uint256 offset,
         uint256 length
     ) private pure returns (VoidReason) {
         unchecked {
             Input memory input = w.input;
-            input.pos = Seal.load(w.buffer, Seal.TAG_STAND, bytes32(length), parts);
-            input.end = input.pos + length;
+            uint256 done = DONE_BYTES * input.doneCount;
+            uint256 size = length + done + SHADOW_BYTES * input.shadowCount;
+            uint256 pos = Seal.load(w.buffer, Seal.TAG_STAND, bytes32(length), offset, size);
+            if (Seal.hash(pos, length + done) != w.sealHash) revert IWalras.WrongCiphertext(owner);
+            (input.pos, input.end, input.done) = (pos, pos + length, pos + length);
+            input.shadows = pos + length + done;
             (input.length, input.units) = (Seal.BODY + length, w.account.units);
-            input.done = input.end;
-            input.shadows = input.end + DONE_BYTES * input.doneCount;
-            if (Seal.hash(input.pos, input.shadows) != w.account.sealHash) revert IWalras.WrongCiphertext(owner);
             return _read(board, t, w);
         }
     }
@@ -176,35 +182,41 @@ library Pass {
         Terms memory t,
         Work memory w,
         address owner,
-        bytes calldata parts,
+        uint256 offset,
         uint256 length
     ) private pure returns (VoidReason) {
         unchecked {
             Input memory input = w.input;
             if (input.doneCount != 0) revert IWalras.WrongItem(owner);
-            uint256 body = _open(t, w, owner, parts, length, w.account.sealHash);
-            if (body == 0) {
+            input.units = w.account.units;
+            uint256 shadows = SHADOW_BYTES * input.shadowCount;
+            if (!_open(t, w, owner, offset, length, shadows, w.sealHash)) {
                 if (input.shadowCount != 0) revert IWalras.ShadowsMismatch(input.shadowCount, 0);
                 w.reading.kind = 0;
                 return VoidReason.UNOPENED;
             }
-            (input.pos, input.length, input.units) = (body, length, w.account.units);
             input.shadows = input.end;
             return _read(board, t, w);
         }
     }
 
-    /// @return body 0 if the ciphertext does not open
-    function _open(Terms memory t, Work memory w, address owner, bytes calldata parts, uint256 length, bytes32 sealHash)
-        private
-        pure
-        returns (uint256 body)
-    {
+    /// @param behind {byte} to copy too
+    function _open(
+        Terms memory t,
+        Work memory w,
+        address owner,
+        uint256 offset,
+        uint256 length,
+        uint256 behind,
+        bytes32 sealHash
+    ) private pure returns (bool) {
         unchecked {
-            uint256 pos = Seal.load(w.buffer, Seal.TAG_SEAL, t.id, parts);
-            w.input.end = pos + length;
-            if (Seal.hash(pos, pos + length) != sealHash) revert IWalras.WrongCiphertext(owner);
-            return Seal.open(w.buffer, pos, length, t.id, t.secret, owner);
+            Input memory input = w.input;
+            uint256 pos = Seal.load(w.buffer, Seal.TAG_SEAL, t.id, offset, length + behind);
+            if (Seal.hash(pos, length) != sealHash) revert IWalras.WrongCiphertext(owner);
+            uint256 body = Seal.open(w.buffer, pos, length, t.id, t.secret, owner);
+            (input.pos, input.end, input.length) = (body, pos + length, length);
+            return body != 0;
         }
     }
 
@@ -215,63 +227,77 @@ library Pass {
     }
 
     function _trade(Market.State storage s, Run memory run, Work memory w, address owner) private {
-        Reading memory r = w.reading;
-        if (r.costs != 0) Costs.check(r, owner);
-        Certificate.add(r);
         unchecked {
+            Reading memory r = w.reading;
+            if (r.costs != 0) {
+                Costs.check(r, owner);
+                run.costLoss += r.costLoss;
+                run.costSpan += r.costSpan;
+            }
+            Certificate.add(r);
             run.cash += r.cash;
             run.slopes += r.loss;
-            run.costLoss += r.costLoss;
-            run.costSpan += r.costSpan;
+            w.changed = s.ledger.trade(owner, w.account, r, w.effects);
         }
-        w.changed = s.ledger.trade(owner, w.account, r, w.effects);
     }
 
     /* ------------------------------------------- what stands ------------------------------------------- */
 
     /// @dev Whether and how a standing submission goes on.
-    function _stay(Terms memory t, Run memory run, Work memory w, address owner) private {
-        Account memory a = w.account;
-        bool uncovered = w.reason == VoidReason.UNCOVERED;
-        uint256 before = a.flags & AccountWords.UNCOVERED;
-        bool ends = uncovered ? before != 0 : w.reason != VoidReason.NONE;
-        if (w.reason == VoidReason.NONE && w.reading.limits != 0) _progress(w);
-        if (ends || _complete(w)) return _end(t, run, w, owner);
-        uint256 later = uncovered ? AccountWords.UNCOVERED : 0;
-        if (before != later) w.changed = true;
-        a.flags = uint8(AccountWords.STANDING | later);
+    function _stay(Terms memory t, Run memory run, Work memory w, address owner, VoidReason reason) private {
+        unchecked {
+            Holding memory a = w.account;
+            uint256 before = a.flags & AccountWords.UNCOVERED;
+            uint256 later;
+            bool ends;
+            if (reason == VoidReason.NONE) {
+                ends = w.reading.complete;
+                if (w.reading.limits != 0 && !ends) _progress(w);
+            } else if (reason == VoidReason.UNCOVERED) {
+                ends = before != 0 || _spent(w);
+                later = AccountWords.UNCOVERED;
+            } else {
+                ends = true;
+            }
+            if (ends) return _end(t, run, w, owner);
+            if (before != later) w.changed = true;
+            a.flags = AccountWords.STANDING | later;
+        }
     }
 
     function _end(Terms memory t, Run memory run, Work memory w, address owner) private {
-        Account memory a = w.account;
         unchecked {
+            Holding memory a = w.account;
             --run.standing;
-            run.standingUnits -= int256(uint256(a.units));
+            run.standingUnits -= int256(a.units);
+            (a.flags, a.batch, a.units) = (0, 0, 0);
+            w.changed = true;
+            emit IWalras.Ended(uint32(t.batch), owner);
         }
-        (a.flags, a.batch, a.units) = (0, 0, 0);
-        (w.changed, w.hashed) = (true, false);
-        emit IWalras.Ended(t.batch, owner);
     }
 
     /// @dev A first seal that is to stand, once rules 1 to 9 hold.
-    function _join(Terms memory t, Run memory run, Work memory w, address owner) private {
-        bool uncovered = w.reason == VoidReason.UNCOVERED;
-        if ((w.reason != VoidReason.NONE && !uncovered) || _complete(w)) return;
-        Account memory a = w.account;
+    function _join(Terms memory t, Run memory run, Work memory w, address owner, VoidReason reason) private {
         unchecked {
+            Holding memory a = w.account;
+            if (reason == VoidReason.NONE) {
+                if (w.reading.complete) return;
+                a.flags = AccountWords.STANDING;
+            } else {
+                if (reason != VoidReason.UNCOVERED || _spent(w)) return;
+                a.flags = AccountWords.STANDING | AccountWords.UNCOVERED;
+                _clear(w.reading);
+            }
             ++run.standing;
-            run.standingUnits += int256(uint256(a.units));
+            run.standingUnits += int256(a.units);
+            a.batch = t.mark;
+            w.changed = true;
+            _progress(w);
+            emit IWalras.Joined(uint32(t.batch), owner);
         }
-        if (uncovered) _clearProgress(w);
-        _progress(w);
-        w.hashed = true;
-        a.flags = uint8(AccountWords.STANDING | (uncovered ? AccountWords.UNCOVERED : 0));
-        a.batch = uint32(t.mark);
-        w.changed = true;
-        emit IWalras.Joined(t.batch, owner);
     }
 
-    /// @dev The amendment behind the item, if it was sealed in this batch. @return next offset behind it
+    /// @dev The amendment behind the item, if it was sealed in this batch. @return next behind it
     function _amend(
         Market.State storage s,
         Board.Data memory board,
@@ -279,112 +305,100 @@ library Pass {
         Run memory run,
         Work memory w,
         address owner,
-        bytes calldata data,
-        uint256 offset
+        uint256 offset,
+        uint256 end
     ) private returns (uint256 next) {
-        Amendment storage amendment = s.amendments[owner];
-        if (amendment.batch != t.batch) return offset;
         unchecked {
-            next = offset + 2;
-            if (next > data.length) revert IWalras.TruncatedData();
-            uint256 length = uint16(bytes2(data[offset:next]));
-            (offset, next) = (next, next + length);
-            if (next > data.length) revert IWalras.TruncatedData();
+            Amendment storage amendment = s.amendments[owner];
+            if (amendment.batch != t.batch) return offset;
+            uint256 length;
+            assembly ("memory-safe") {
+                length := shr(240, calldataload(offset))
+            }
+            offset += 2;
+            next = offset + length;
+            if (next > end) revert IWalras.TruncatedData();
             if (length > LONGEST) revert IWalras.WrongItem(owner);
+            w.changed = true; // it is used up
+            w.input.units = amendment.units;
+            bool replaced = _open(t, w, owner, offset, length, 0, amendment.sealHash) && _replaces(board, w);
+            if (replaced) _replace(t, run, w);
+            emit IWalras.Amended(uint32(t.batch), owner, replaced);
         }
-        w.changed = true; // it is used up
-        uint256 units = amendment.units;
-        bytes calldata ct = data[offset:next];
-        bytes32 sealHash = amendment.sealHash;
-        bool replaced = _replaces(board, t, w, owner, ct, sealHash, units);
-        if (replaced) _replace(t, run, w, units);
-        emit IWalras.Amended(t.batch, owner, replaced);
     }
 
     /// @dev Rules 1 to 6 and 8, and kind 1.
-    function _replaces(
-        Board.Data memory board,
-        Terms memory t,
-        Work memory w,
-        address owner,
-        bytes calldata ct,
-        bytes32 sealHash,
-        uint256 units
-    ) private pure returns (bool) {
-        Input memory input = w.input;
-        uint256 body = _open(t, w, owner, ct, ct.length, sealHash);
-        if (body == 0) return false;
-        (input.pos, input.length, input.units) = (body, ct.length, units);
-        (input.shadowCount, input.doneCount) = (0, 0);
+    function _replaces(Board.Data memory board, Work memory w) private pure returns (bool) {
+        (w.input.shadowCount, w.input.doneCount) = (0, 0);
         Reading memory r = w.reading;
-        return Submission.decode(r, board, input) == VoidReason.NONE && r.kind == 1 && Ledger.fits(w.account, r);
+        return Submission.decode(r, board, w.input) == VoidReason.NONE && r.kind == 1 && Ledger.fits(w.account, r);
     }
 
-    function _replace(Terms memory t, Run memory run, Work memory w, uint256 units) private pure {
-        Account memory a = w.account;
+    function _replace(Terms memory t, Run memory run, Work memory w) private pure {
         unchecked {
+            Holding memory a = w.account;
+            uint256 units = w.input.units;
             if (a.flags == 0) ++run.standing;
-            run.standingUnits += int256(units) - int256(uint256(a.units));
-        }
-        (a.flags, a.batch, a.units) = (uint8(AccountWords.STANDING), uint32(t.mark), uint8(units));
-        _clearProgress(w);
-        _progress(w);
-        w.hashed = true;
-    }
-
-    /// @dev Every auth has limits and nothing left, by what really traded.
-    function _complete(Work memory w) private pure returns (bool) {
-        Reading memory r = w.reading;
-        if (!r.complete || w.reason == VoidReason.NONE) return r.complete && w.reason == VoidReason.NONE;
-        // it was uncovered: what it would have traded has to be nothing
-        for (uint256 i; i < r.limits; ++i) {
-            if (r.progress[i] != _done(w.input, i)) return false;
-        }
-        return true;
-    }
-
-    function _done(Input memory input, uint256 i) private pure returns (int256 done) {
-        if (i >= input.doneCount) return 0;
-        uint256 pos = input.done + DONE_BYTES * i;
-        assembly ("memory-safe") {
-            done := sar(128, mload(pos))
+            run.standingUnits += int256(units) - int256(a.units);
+            (a.flags, a.batch, a.units) = (AccountWords.STANDING, t.mark, units);
+            _clear(w.reading);
+            _progress(w);
         }
     }
 
-    function _clearProgress(Work memory w) private pure {
-        Reading memory r = w.reading;
-        for (uint256 i; i < r.limits; ++i) {
-            r.progress[i] = 0;
+    /// @dev Whether every auth had nothing left before the batch: then it would have moved nothing.
+    function _spent(Work memory w) private pure returns (bool) {
+        unchecked {
+            Reading memory r = w.reading;
+            if (!r.complete) return false;
+            uint256 pos = w.input.done;
+            for (uint256 i; i < r.limits; ++i) {
+                int256 done;
+                assembly ("memory-safe") {
+                    done := sar(128, mload(pos))
+                }
+                if (r.progress[i] != (i < w.input.doneCount ? done : int256(0))) return false;
+                pos += DONE_BYTES;
+            }
+            return true;
+        }
+    }
+
+    function _clear(Reading memory r) private pure {
+        unchecked {
+            for (uint256 i; i < r.limits; ++i) {
+                r.progress[i] = 0;
+            }
         }
     }
 
     /// @dev The standing hash of the body with the progress of the reading, written behind it.
     function _progress(Work memory w) private pure {
-        Reading memory r = w.reading;
-        Input memory input = w.input;
         unchecked {
+            Input memory input = w.input;
+            int256[] memory progress = w.reading.progress;
+            uint256 limits = w.reading.limits;
             uint256 pos = input.end;
-            for (uint256 i; i < r.limits; ++i) {
-                int256 done = r.progress[i];
+            for (uint256 i; i < limits; ++i) {
+                int256 done = progress[i];
                 assembly ("memory-safe") {
                     mstore(pos, shl(128, done))
                 }
                 pos += DONE_BYTES;
             }
-            bytes32 hash = Seal.standHash(input.pos, input.end - input.pos, r.limits);
-            if (hash != w.account.sealHash) (w.account.sealHash, w.hashed) = (hash, true);
+            w.account.sealHash = Seal.standHash(input.pos, input.end - input.pos, limits);
         }
     }
 
-    function _write(Market.State storage s, Work memory w, address owner) private {
-        Account memory a = w.account;
+    function _write(Account storage stored, Work memory w, address owner) private {
+        Holding memory a = w.account;
+        bool hashed = a.sealHash != w.sealHash;
         if (w.effects.start == 0) {
-            Account storage stored = s.ledger.accounts[owner];
             if (w.changed) stored.set(a.pack());
-            if (w.hashed) stored.sealHash = a.sealHash;
+            if (hashed) stored.sealHash = a.sealHash;
         } else {
             if (a.flags == 0) (a.batch, a.units) = (0, 0);
-            w.effects.complete(owner, a.pack(), w.hashed, a.sealHash);
+            w.effects.complete(owner, a.pack(), hashed, a.sealHash);
         }
     }
 }

@@ -47,21 +47,25 @@ library Seal {
         }
     }
 
-    /// @dev Copies `data` behind two words. @return pos where it starts
-    function load(uint256 buffer, bytes32 tag, bytes32 id, bytes calldata data) internal pure returns (uint256 pos) {
+    /// @dev Copies `length` bytes of calldata behind two words. @return pos where they start
+    function load(uint256 buffer, bytes32 tag, bytes32 id, uint256 source, uint256 length)
+        internal
+        pure
+        returns (uint256 pos)
+    {
         assembly ("memory-safe") {
             let p := add(buffer, 256)
             mstore(p, tag)
             mstore(add(p, 32), id)
             pos := add(p, 64)
-            calldatacopy(pos, data.offset, data.length)
+            calldatacopy(pos, source, length)
         }
     }
 
-    /// @dev Hash of what {load} left at `pos`, so far as `end`: a seal hash or a standing hash.
-    function hash(uint256 pos, uint256 end) internal pure returns (bytes32 h) {
+    /// @dev Hash of `length` bytes of what {load} left at `pos`: a seal hash or a standing hash.
+    function hash(uint256 pos, uint256 length) internal pure returns (bytes32 h) {
         assembly ("memory-safe") {
-            h := keccak256(sub(pos, 64), add(sub(end, pos), 64))
+            h := keccak256(sub(pos, 64), add(length, 64))
         }
     }
 
@@ -72,7 +76,7 @@ library Seal {
             mstore(sub(pos, 64), tag)
             mstore(sub(pos, 32), length)
         }
-        return hash(pos, pos + length + 16 * limits);
+        return hash(pos, length + 16 * limits);
     }
 
     /// @dev Decrypts in place and leaves what is behind. @return body where the body starts, 0 if the ciphertext does not open

@@ -105,7 +105,7 @@ library Settlement {
         s.standing.count = uint32(uint256(int256(uint256(s.standing.count)) + run.standing));
         s.standing.units = uint32(uint256(int256(uint256(s.standing.units)) + run.standingUnits));
         s.standing.rentIndex = uint32(t.mark);
-        s.outcome[t.batch] = keccak256(abi.encode(ids, prices));
+        s.outcome[uint32(t.batch)] = keccak256(abi.encode(ids, prices));
 
         uint256[] memory bought = new uint256[](ids.length);
         for (uint256 i; i < ids.length; ++i) {
@@ -113,7 +113,7 @@ library Settlement {
         }
         uint256 loss = Certificate.lossUp(run.slopes, squares, run.costLoss);
         uint256 freedom = Certificate.freedomUp(misses, volumes, run.costSpan);
-        emit IWalras.Settled(t.batch, msg.sender, ids, prices, bought, uint32(t.live), run.voids, loss, freedom);
+        emit IWalras.Settled(uint32(t.batch), msg.sender, ids, prices, bought, uint32(t.live), run.voids, loss, freedom);
     }
 
     /* --------------------------------------------- chunks --------------------------------------------- */
@@ -133,7 +133,9 @@ library Settlement {
             return run;
         }
         run = state;
-        if (keccak256(abi.encode(run)) != s.runs[t.batch][from]) revert IWalras.WrongRun(t.batch, from);
+        if (keccak256(abi.encode(run)) != s.runs[uint32(t.batch)][from]) {
+            revert IWalras.WrongRun(uint32(t.batch), from);
+        }
         if (run.board != posted) revert IWalras.WrongBoard(posted, run.board);
         for (uint256 i; i < board.lines.length; ++i) {
             Line memory line = board.lines[i];

@@ -73,7 +73,11 @@ contract Harness {
         returns (bool opened, bytes memory body)
     {
         uint256 buffer = Seal.allocate(UNIT_BYTES * type(uint8).max);
-        uint256 pos = Seal.load(buffer, Seal.TAG_SEAL, id, ct);
+        uint256 source;
+        assembly ("memory-safe") {
+            source := ct.offset
+        }
+        uint256 pos = Seal.load(buffer, Seal.TAG_SEAL, id, source, ct.length);
         uint256 from = Seal.open(buffer, pos, ct.length, id, secret, account);
         if (from == 0) return (false, "");
         body = new bytes(ct.length - Seal.BODY);

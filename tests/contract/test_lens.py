@@ -10,6 +10,7 @@ import pytest
 from eth_abi.abi import encode
 
 from tests.contract.batches import buys, enter
+from tests.contract.days import Days, buy
 from tests.contract.support import OPERATOR, Bench, address
 from walras.batch import CASH
 from walras.chain.artifacts import load
@@ -94,6 +95,45 @@ def test_account_is_what_its_views_say(bench: Bench, lens: str) -> None:
         assert allowance[2] == 44
 
 
+STANDING_VIEW = ("all", "rent", "stands", "paused", "uncovered", "units", "owed", "amendment")
+
+
+def test_what_stands_is_what_its_views_say(bench: Bench, lens: str) -> None:
+    days = Days(bench)
+    days.go(1)
+    days.seal("a", buy(50, 10))
+    days.settle()
+    owner = days.names["a"]
+    units = days.standing["a"].units
+
+    def seen() -> dict[str, Any]:
+        answer = ask(bench, lens, "standing", owner)
+        return dict(zip(STANDING_VIEW, answer, strict=True))
+
+    days.day(2)
+    rent = bench.look("unitRent")
+    none = (bytes(32), 0, 0)
+    plain = {"paused": False, "uncovered": False, "units": units, "amendment": none}
+    assert seen() == {
+        "all": (1, units, 2),
+        "rent": rent,
+        "stands": True,
+        "owed": units * rent,
+        **plain,
+    }
+    account, live, *_ = ask(bench, lens, "account", owner)
+    assert (account[0], live) == (bench.balance(owner, CASH), False)
+    days.go(3)
+    days.seal("a", buy(60, 20), units=33)
+    assert ask(bench, lens, "account", owner)[1] is True
+    assert seen()["amendment"] == bench.look("amendment", owner) != none
+    bench.do(owner, "pause")
+    assert (seen()["paused"], seen()["amendment"]) == (True, none)
+    assert ask(bench, lens, "account", owner)[1] is False
+    bench.do(owner, "cancel")
+    assert (seen()["stands"], seen()["units"]) == (False, 0)
+
+
 def answering(data: bytes) -> str:
     """Code of a contract that answers every question alike."""
     copy = f"61{len(data):04x}80600a5f395ff3"
@@ -123,6 +163,13 @@ ANSWERS: dict[str, tuple[str, tuple[str, int, int]]] = {
         ("", 32, 32),
     ),
     "a string that starts elsewhere": (answering(b"\xff" * 96), ("", 0, 2**256 - 1)),
+    "letters beyond ASCII": (
+        answering(encode(["string"], ["USD₮0 ünï 😀"])),
+        ("USD₮0 ünï 😀", 32, 32),
+    ),
+    "broken letters": (answering(encode(["bytes"], [b"\xe2\x82"])), ("", 32, 32)),
+    "an overlong letter": (answering(encode(["bytes"], [b"\xe0\x80\x80"])), ("", 32, 32)),
+    "half a pair": (answering(encode(["bytes"], [b"\xed\xa0\x80"])), ("", 32, 32)),
 }
 
 

@@ -235,7 +235,7 @@ def test_long_submission_leaves_nothing_for_the_next_reader(bench: Bench) -> Non
     bids[names[3]] = Bid(body=b"")
     bids[names[5]] = Bid(body=GOOD[:20], spare=9)
     book = run(bench, 1, bids)
-    settled_as_twin(book, solve_batch(*book.opened()))
+    settled_as_twin(book, solve_batch(*book.opened()).prices)
 
 
 def test_state_is_what_the_twin_was_given(bench: Bench) -> None:
