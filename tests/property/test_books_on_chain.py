@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, event, given, settings
 from tests.contract.batches import Bid, enter, exact_prices
 from tests.contract.batches import Book as Entered
 from tests.contract.node import GAS_LIMIT, Chain, quick_chain
-from tests.contract.support import GENESIS, OPERATOR, Bench, new_market, new_token
+from tests.contract.support import GENESIS, OPERATOR, Bench, new_libraries, new_market, new_token
 from tests.property.chain_books import CASH_CAP, COVER_CAP, Book, books
 from tests.reference import certificate, curves, sealing
 from tests.vectors.cases.codec import order_of
@@ -49,7 +49,7 @@ class Venue:
     """What markets are made of; every market is undone after its book."""
 
     chain: Chain
-    settlement: str
+    libraries: dict[str, str]
     cash: str
     tokens: tuple[str, ...]
 
@@ -57,7 +57,7 @@ class Venue:
         """The book's market, its house at the very least, in the first second of batch 1."""
         bench = new_market(
             self.chain,
-            self.settlement,
+            self.libraries,
             self.cash,
             cash_unit=book.cash_unit,
             capacity=8_250,
@@ -90,11 +90,11 @@ def venue() -> Iterator[Venue]:
     with quick_chain() as chain, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sealing, "unseal", unseal)
         patch.setattr(sealing, "seal_hash", seal_hash)
-        library = chain.deploy("Settlement", sender=OPERATOR)
+        libraries = new_libraries(chain)
         tokens = tuple(new_token(chain, decimals) for decimals in DECIMALS)
         cash = new_token(chain, 6)
         chain.warp(GENESIS - 1)
-        yield Venue(chain, library, cash, tokens)
+        yield Venue(chain, libraries, cash, tokens)
 
 
 def bids_of(book: Book) -> dict[str, Bid]:
@@ -121,7 +121,7 @@ def test_every_book_settles_exactly(venue: Venue, book: Book) -> None:
         entered = enter(bench, 1, bids_of(book))
         bench.go(1, Phase.CLEARING)
         state, opened = entered.opened()
-        prices = solve_batch(state, opened)
+        prices = solve_batch(state, opened).prices
         found = settle(state, opened, prices)
         event(f"{len(prices)} products priced")
         event(f"{len(found.fills) // 10 * 10} trading accounts or more")
