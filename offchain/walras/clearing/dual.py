@@ -14,8 +14,10 @@ from scipy.linalg import blas
 
 from walras.clearing import kernels
 from walras.clearing.book import Book, Floats
-from walras.clearing.groups import Groups, bound
+from walras.clearing.costs import Costs
+from walras.clearing.groups import Groups
 from walras.clearing.orders import Legs, Orders, Part
+from walras.clearing.separate import Separate
 
 __all__ = ["Dual", "Market"]
 
@@ -98,8 +100,6 @@ class Dual:
         return sum(part.commit(step, self._gradient, self.hessian) for part in self.parts)
 
     def _gather(self, shares: list[Floats]) -> Floats:
-        if len(shares) == 1:
-            return shares[0]
         whole = np.empty(sum(len(share) for share in shares))
         for part, share in zip(self.parts, shares, strict=True):
             whole[part.index] = share
@@ -155,9 +155,18 @@ class Market:
         orders = Orders(self.legs, curves, span, self.flat, self.scale, everyone)
         if not book.groups:
             return [orders]
-        members = bound(book)
-        free = np.setdiff1d(everyone, members, assume_unique=True)
-        return [orders.subset(free), Groups(book, orders.subset(members))]
+        costs, found = Costs.of(book), list[Part]()
+        alone, crowded = costs.separate()
+        free = np.setdiff1d(everyone, costs.order)
+        if len(free):
+            found.append(orders.subset(free))
+        if len(alone):
+            chosen = costs.subset(alone)
+            found.append(Separate(chosen, orders.subset(chosen.order), book.products))
+        if len(crowded):
+            chosen = costs.subset(crowded)
+            found.append(Groups(chosen, orders.subset(np.unique(chosen.order)), book.products))
+        return found
 
 
 def _ascending(book: Book) -> Legs:

@@ -18,6 +18,7 @@ from walras.clearing.dual import Dual, Market
 from walras.clearing.groups import Groups
 from walras.clearing.newton import Newton
 from walras.clearing.orders import Part
+from walras.clearing.separate import Separate
 from walras.clearing.solution import Clearing
 
 __all__ = ["clear"]
@@ -156,12 +157,15 @@ class _Search:
         fills = dual.fills()
         if correct:
             fills = self._corrected(fills)
-        shadow = [part.price.copy() for part in self.parts if isinstance(part, Groups)]
+        shadow = np.zeros(book.groups)
+        for part in self.parts:
+            if isinstance(part, Groups | Separate):
+                shadow[part.groups] = part.price
         return Clearing(
             book=book,
             prices=prices,
             fills=fills,
-            group_prices=shadow[0] if shadow else np.zeros(0),
+            group_prices=shadow,
             iterations=self.newton.steps,
             timings=self.timings,
             tolerance=self.tolerance,

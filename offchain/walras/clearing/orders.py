@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from walras.clearing import kernels
 from walras.clearing.book import Floats, Ints
 
-__all__ = ["Curves", "Legs", "Orders", "Part", "rows"]
+__all__ = ["CROWD", "RESTLESS", "ROOM", "Curves", "Legs", "Orders", "Part", "rows"]
 
 Legs = tuple[Ints, NDArray[np.int32], Floats]  # leg_ptr, leg_product, leg_weight
 Curves = tuple[Ints, Floats, Floats]  # curve_ptr, rate, price as deviation
 
-_ROOM = 4.0  # a watch list serves steps this much longer than the one it was made for,
-_RESTLESS = 8.0  # is made anew when steps have become this much shorter,
-_CROWD = 0.05  # unless it holds fewer than this share of the orders
+ROOM = 4.0  # a watch list serves steps this much longer than the one it was made for,
+RESTLESS = 8.0  # is made anew when steps have become this much shorter,
+CROWD = 0.05  # unless it holds fewer than this share of the orders
 
 
 class Part(Protocol):
@@ -189,13 +189,13 @@ class Orders:
 
     def _watch(self, stride: Floats) -> None:
         """Keep the list of orders worth looking at in step with how far prices move."""
-        crowded = len(self._watched) > _CROWD * len(self.level)
+        crowded = len(self._watched) > CROWD * len(self.level)
         relative = float((stride / self.scale).mean()) if len(stride) else 0.0
         outside = np.any(np.abs(self._q - self._anchor) + stride > self._radius)
-        if not outside and not (crowded and _RESTLESS * relative < self._spread):
+        if not outside and not (crowded and RESTLESS * relative < self._spread):
             return
         self._anchor = self._q
-        self._radius = _ROOM * np.maximum(stride, self.scale * relative)
+        self._radius = ROOM * np.maximum(stride, self.scale * relative)
         self._spread = relative
         soft = (self.soft, self.centre)
         stand = (self.level, self.piece)
