@@ -208,10 +208,17 @@ def refresh(
 
 
 @kernel
-def follow(blocks: Blocks, stand: Stand) -> None:
-    """Shadow prices of all blocks at the present levels; pieces stay as they are."""
+def follow(blocks: Blocks, stand: Stand, q: Floats) -> None:
+    """Bring levels and shadow prices to prices q; blocks that moved have stayed on their pieces."""
     for b in range(len(blocks.member) - 1):
-        stand.shadow[b], _, _ = root(blocks, stand, b, 0.0, stand.shadow[b])
+        pull = 0.0
+        for j in range(blocks.member[b], blocks.member[b + 1]):
+            total = 0.0
+            for a in range(blocks.leg_ptr[j], blocks.leg_ptr[j + 1]):
+                total += blocks.leg_weight[a] * q[blocks.leg_product[a]]
+            pull += blocks.share[j] * stand.piece[j, 3] * (total - stand.level[j])
+            stand.level[j] = total
+        stand.shadow[b] += stand.bend[b] * pull
 
 
 @kernel

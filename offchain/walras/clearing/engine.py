@@ -81,7 +81,7 @@ class _Search:
                 self._vanish()
             else:
                 self._exact()
-            for correct in (False, True) if self.thick else (True,):
+            for correct in (False, True) if self.thick and not self.any_flat else (True,):
                 clearing = self._answer(correct=correct)
                 self._lap("certificate")
                 if found is None or clearing.certificate < found.certificate:

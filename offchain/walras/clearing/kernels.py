@@ -35,6 +35,7 @@ __all__ = [
     "leavers",
     "locate",
     "pick",
+    "recentre",
     "refresh",
     "replace",
     "scatter",
@@ -343,6 +344,18 @@ def fills(level: Floats, piece: Floats, fill: Floats) -> None:
     """fill = demand at the present level."""
     for i in range(len(level)):
         fill[i] = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], level[i])
+
+
+@kernel
+def recentre(soft: Floats, level: Floats, piece: Floats, listed: Ints, centre: Floats) -> float:
+    """Move the centres of the `listed` orders to their fills; returns the cash they were worth."""
+    cash = 0.0
+    for n in range(len(listed)):
+        i = listed[n]
+        x = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], level[i])
+        cash += soft[i] * (x - centre[i]) ** 2
+        centre[i] = x
+    return cash
 
 
 @kernel

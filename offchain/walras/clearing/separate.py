@@ -12,7 +12,8 @@ import numpy as np
 from walras.clearing import blocks, joint, kernels
 from walras.clearing.book import Floats, Ints
 from walras.clearing.costs import Costs
-from walras.clearing.orders import CROWD, RESTLESS, ROOM, Orders
+from walras.clearing.orders import Orders
+from walras.clearing.watch import WatchList
 
 __all__ = ["Separate"]
 
@@ -44,13 +45,11 @@ class Separate:
         self._room = blocks.Room(
             np.zeros(products), np.zeros(products, np.int64), np.zeros(products, np.int64)
         )
-        self._everyone = np.arange(count)
-        self._owner = np.repeat(self._everyone, np.diff(costs.ptr))
+        self._owner = np.repeat(np.arange(count), np.diff(costs.ptr))
         self._with_flat = np.unique(self._owner[members.flat])
-        self._watched, self._watch_room = self._everyone, np.zeros(count + 1, np.int64)
+        self._watch = WatchList(count, members.scale)
         self._leaving, self._listed, self._seen = np.zeros(count + 1, np.int64), 0, 0.0
-        self._q = self._anchor = self._radius = self._direction = np.zeros(products)
-        self._spread = np.inf
+        self._q = self._direction = np.zeros(products)
 
     @property
     def _blocks(self) -> joint.Blocks:
@@ -70,18 +69,17 @@ class Separate:
         self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
     ) -> None:
         """See `Part.refresh`."""
-        self._q = self._anchor = q.copy()
-        self._radius, self._spread = np.full(len(q), np.inf), np.inf
-        self._watched = self._everyone
+        self._q = q.copy()
+        self._watch.reset(self._q)
         kernels.gather(*self.members.legs, q, self._stand.level)
         blocks.refresh(self._blocks, self._stand, gradient, hessian, curvature, self._room)
 
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
         self._direction, self._seen = direction, step
-        self._watch(np.abs(step * direction))
+        self._look(np.abs(step * direction))
         self._listed = blocks.leavers(
-            self._blocks, self._stand, direction, step, self._watched, self._leaving
+            self._blocks, self._stand, direction, step, self._watch.rows, self._leaving
         )
         return self.along(step)
 
@@ -96,7 +94,7 @@ class Separate:
         if step > self._seen:
             self.aim(self._direction, step)
         self._q = self._q + step * self._direction
-        blocks.commit(self._blocks, self._stand, self._watched, step)
+        blocks.commit(self._blocks, self._stand, self._watch.rows, step)
         return self._replace(self._leaving[: self._listed], gradient, hessian)
 
     def soften(self, eta: float, *, flat_only: bool) -> None:
@@ -112,12 +110,13 @@ class Separate:
 
     def settle(self, gradient: Floats, hessian: Floats) -> None:
         """See `Part.settle`; unwatched blocks sit at ends that softness does not move."""
-        fewer = len(self._watched) < len(self._with_flat)
-        self._replace(self._watched if fewer else self._with_flat, gradient, hessian)
+        fewer = len(self._watch.rows) < len(self._with_flat)
+        self._replace(self._watch.rows if fewer else self._with_flat, gradient, hessian)
 
     def fills(self) -> Floats:
         """See `Part.fills`."""
-        self._catch_up()
+        if self._watch.partial:
+            blocks.follow(self._blocks, self._stand, self._q)
         fill = np.empty(len(self.index))
         level = self._stand.level - self._share * self.price[self._owner]
         kernels.fills(level, self._stand.piece, fill)
@@ -131,26 +130,12 @@ class Separate:
         move -= self._share * (self._stand.bend * pull)[self._owner]
         return np.clip(fills - slope * move, self.members.low, self.members.high)
 
-    def _catch_up(self) -> None:
-        """Bring blocks that were not watched to the present prices."""
-        if len(self._watched) < len(self.price):
-            kernels.gather(*self.members.legs, self._q, self._stand.level)
-            blocks.follow(self._blocks, self._stand)
-
-    def _watch(self, stride: Floats) -> None:
+    def _look(self, stride: Floats) -> None:
         """Keep the list of blocks worth looking at in step with how far prices move."""
-        scale = self.members.scale
-        crowded = len(self._watched) > CROWD * len(self.price)
-        relative = float((stride / scale).mean()) if len(stride) else 0.0
-        outside = np.any(np.abs(self._q - self._anchor) + stride > self._radius)
-        if not outside and not (crowded and RESTLESS * relative < self._spread):
-            return
-        self._catch_up()
-        self._anchor = self._q
-        self._radius = ROOM * np.maximum(stride, scale * relative)
-        self._spread = relative
-        count = blocks.watch(self._blocks, self._stand, self._radius, self._watch_room)
-        self._watched = self._watch_room[:count]
+        radius = self._watch.renewed(self._q, stride)
+        if radius is not None:
+            blocks.follow(self._blocks, self._stand, self._q)
+            self._watch.adopt(blocks.watch(self._blocks, self._stand, radius, self._watch.room))
 
     def _replace(self, listed: Ints, gradient: Floats, hessian: Floats) -> int:
         return blocks.replace(self._blocks, self._stand, listed, gradient, hessian, self._room)
