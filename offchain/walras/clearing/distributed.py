@@ -83,11 +83,11 @@ class Shard:
         changed = self._orders.commit(step, gradient, hessian)
         return gradient, hessian if changed else None, changed
 
-    def settle(self) -> tuple[Floats, Floats]:
-        """Corrections to gradient and curvature."""
+    def settle(self) -> tuple[Floats, Floats | None, int]:
+        """See `commit`."""
         gradient, hessian = self._room()
-        self._orders.settle(gradient, hessian)
-        return gradient, hessian
+        changed = self._orders.settle(gradient, hessian)
+        return gradient, hessian if changed else None, changed
 
     def soften(self, eta: float, flat_only: bool) -> None:
         """See `Part.soften`."""
@@ -145,19 +145,11 @@ class Shards:
 
     def commit(self, step: float, gradient: Floats, hessian: Floats) -> int:
         """See `Part.commit`."""
-        total = 0
-        for slope, bend, changed in self._ask("commit", step):
-            gradient += slope
-            if bend is not None:
-                hessian += bend
-            total += changed
-        return total
+        return _add(self._ask("commit", step), gradient, hessian)
 
-    def settle(self, gradient: Floats, hessian: Floats) -> None:
+    def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`."""
-        for slope, bend in self._ask("settle"):
-            gradient += slope
-            hessian += bend
+        return _add(self._ask("settle"), gradient, hessian)
 
     def soften(self, eta: float, *, flat_only: bool) -> None:
         """See `Part.soften`."""
@@ -181,6 +173,14 @@ class Shards:
         """Ask all shards at once; the answers in their sequence."""
         pending = [getattr(shard, question)(*arguments) for shard in self._shards]
         return [answer.result() for answer in pending]
+
+
+def _add(shares: list[tuple[Floats, Floats | None, int]], gradient: Floats, hessian: Floats) -> int:
+    for slope, bend, _ in shares:
+        gradient += slope
+        if bend is not None:
+            hessian += bend
+    return sum(share[2] for share in shares)
 
 
 def _sum(pairs: list[tuple[float, float]]) -> tuple[float, float]:

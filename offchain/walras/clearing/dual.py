@@ -27,18 +27,30 @@ class Dual:
 
     hessian (K, K) is that of the parts alone, lower triangle.
 
+    bends counts the changes of the curvature, maker's included: equal numbers, equal curvature.
     maker (K,) may be stronger than the book's while a search homes in on it.
     """
 
     def __init__(self, parts: Sequence[Part], maker: Floats) -> None:
         size = len(maker)
         self.parts = parts
-        self.maker = maker
+        self.bends = 0
+        self._maker = maker
         self.q = np.zeros(size)
         self.hessian = np.zeros((size, size))
         self._gradient = np.zeros(size)
         self._direction = np.zeros(size)
         self._bend = np.zeros(size)
+
+    @property
+    def maker(self) -> Floats:
+        """(K,) slopes of the maker, lots per unit of price."""
+        return self._maker
+
+    @maker.setter
+    def maker(self, slopes: Floats) -> None:
+        self._maker = slopes
+        self.bends += 1
 
     @property
     def gradient(self) -> Floats:
@@ -52,6 +64,7 @@ class Dual:
         """
         self._gradient[:] = 0.0
         if curvature:
+            self.bends += 1
             self.hessian[:] = 0.0
         for part in self.parts:
             part.refresh(self.q, self._gradient, self.hessian, curvature=curvature)
@@ -70,8 +83,8 @@ class Dual:
 
     def settle(self) -> None:
         """Follow a change of softness or centres while only flat orders are soft."""
-        for part in self.parts:
-            part.settle(self._gradient, self.hessian)
+        changed = sum(part.settle(self._gradient, self.hessian) for part in self.parts)
+        self.bends += changed > 0
 
     def fills(self) -> Floats:
         """(N,) demanded rates, in the order of the book."""
@@ -97,7 +110,9 @@ class Dual:
         """Move there; returns how many orders changed slope."""
         self.q += step * self._direction
         self._gradient += step * self._bend
-        return sum(part.commit(step, self._gradient, self.hessian) for part in self.parts)
+        changed = sum(part.commit(step, self._gradient, self.hessian) for part in self.parts)
+        self.bends += changed > 0
+        return changed
 
     def _gather(self, shares: list[Floats]) -> Floats:
         whole = np.empty(sum(len(share) for share in shares))

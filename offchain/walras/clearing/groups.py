@@ -119,11 +119,11 @@ class Groups:
         self._centre = joint
         return float(self.members.soft @ (moved * moved) + self._soft @ (shifted * shifted))
 
-    def settle(self, gradient: Floats, hessian: Floats) -> None:
+    def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`."""
         self._trial[0][:] = self.price
         self._solve(self._level, *self._trial)
-        self._adopt(self._fill, gradient, hessian)
+        return self._adopt(self._fill, gradient, hessian)
 
     def fills(self) -> Floats:
         """See `Part.fills`."""

@@ -43,6 +43,8 @@ class Newton:
         self.local = local
         self.damping = 1e-2
         self.steps = 0
+        self._calm = False
+        self._factor, self._key = np.zeros((0, 0)), (-1, np.nan)
         self._capacity = np.maximum(0.25 * market.capacity, 1e-300)
         self._matrix = np.zeros((size, size))
         self._unit = np.ones(size)
@@ -59,9 +61,8 @@ class Newton:
                     return Outcome(error, step)
             last = error
             gradient = dual.gradient
-            damping = max(min(self.damping, error), _LEAST_DAMPING)
-            floor = np.maximum(damping, self.local * np.abs(gradient) / self._capacity)
-            length, _ = self._step(dual, gradient, self.direction(dual, gradient, floor))
+            length, changed = self._step(dual, gradient, self._damped(dual, gradient, error))
+            self._calm = length == 1.0 and changed == 0
             if length < 0.3:
                 self.damping = min(self.damping * (4 if length > 0.05 else 16), 1.0)
             elif length > 0.9:
@@ -91,22 +92,32 @@ class Newton:
         """Cash value of all excess supply and demand, over the money on offer."""
         return float(np.abs(gradient) @ self.market.scale) / self.market.money
 
+    def _damped(self, dual: Dual, gradient: Floats, error: float) -> Floats:
+        """The direction of a step; one that changed no slope needs no damping after it."""
+        if self._calm:
+            return self.direction(dual, gradient, np.full(len(gradient), _LEAST_DAMPING))
+        damping = max(min(self.damping, error), _LEAST_DAMPING)
+        floor = np.maximum(damping, self.local * np.abs(gradient) / self._capacity)
+        return self.direction(dual, gradient, floor)
+
     def direction(self, dual: Dual, gradient: Floats, floor: Floats) -> Floats:
         """-(hessian + maker + floor·depth)^-1 gradient, damped more where that is singular."""
+        key = (dual.bends, float(floor[0]) if len(floor) and np.ptp(floor) == 0.0 else np.nan)
+        if key != self._key:
+            self._factor = self._factored(dual, floor)
+            self._key = key
+        solution, _ = lapack.dpotrs(self._factor, -gradient * self._unit, lower=0, overwrite_b=1)
+        return np.asarray(solution * self._unit)
+
+    def _factored(self, dual: Dual, floor: Floats) -> Floats:
         for _ in range(12):
-            kernels.system(
-                dual.hessian, floor * self.market.depth + dual.maker, self._unit, self._matrix
-            )
+            damping = floor * self.market.depth + dual.maker
+            kernels.system(dual.hessian, damping, self._unit, self._matrix)
             factor, failed = lapack.dpotrf(self._matrix.T, lower=0, overwrite_a=1, clean=0)
             if not failed:
-                break
+                return np.asarray(factor)
             floor = np.maximum(floor * 100, 1e-12)
-        else:
-            raise ClearingError(
-                "the curvature of the book is not finite; are its numbers in range?"
-            )
-        solution, _ = lapack.dpotrs(factor, -gradient * self._unit, lower=0, overwrite_b=1)
-        return np.asarray(solution * self._unit)
+        raise ClearingError("the curvature of the book is not finite; are its numbers in range?")
 
     def _step(self, dual: Dual, gradient: Floats, direction: Floats) -> tuple[float, int]:
         """Move along `direction`; returns the length and how many slopes changed."""

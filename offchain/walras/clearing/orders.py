@@ -56,8 +56,11 @@ class Part(Protocol):
     def recentre(self) -> float:
         """Move proximal centres to the fills; returns the cash they were worth. Follow likewise."""
 
-    def settle(self, gradient: Floats, hessian: Floats) -> None:
-        """Correct for softness or centres that changed while only flat orders are soft."""
+    def settle(self, gradient: Floats, hessian: Floats) -> int:
+        """Correct for softness or centres that changed while only flat orders are soft.
+
+        Return how many slopes changed.
+        """
 
     def fills(self) -> Floats:
         """(n,) demanded rates."""
@@ -157,9 +160,9 @@ class Orders:
             return float(self.soft @ (moved * moved))
         return kernels.recentre(self.soft, self.level, self.piece, self._restless(), self.centre)
 
-    def settle(self, gradient: Floats, hessian: Floats) -> None:
+    def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`."""
-        self._replace(self._restless(), gradient, hessian)
+        return self._replace(self._restless(), gradient, hessian)
 
     def fills(self) -> Floats:
         """See `Part.fills`."""

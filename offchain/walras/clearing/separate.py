@@ -108,10 +108,10 @@ class Separate:
         self.members.centre = fill
         return float(self.members.soft @ (moved * moved))
 
-    def settle(self, gradient: Floats, hessian: Floats) -> None:
+    def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`; unwatched blocks sit at ends that softness does not move."""
         fewer = len(self._watch.rows) < len(self._with_flat)
-        self._replace(self._watch.rows if fewer else self._with_flat, gradient, hessian)
+        return self._replace(self._watch.rows if fewer else self._with_flat, gradient, hessian)
 
     def fills(self) -> Floats:
         """See `Part.fills`."""

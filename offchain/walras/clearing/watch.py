@@ -15,7 +15,7 @@ _BACKOFF = 8.0  # a new list that is hardly shorter puts the next one off by thi
 class WatchList:
     """Rows that are watched, and how far prices may move before others have to be.
 
-    scale (K,): price levels. rows: the rows watched; room (count + 1,): where a new list is written.
+    scale (K,): price levels. rows: the rows watched; room (count + 1,): for a new list.
     """
 
     def __init__(self, count: int, scale: Floats) -> None:
