@@ -56,6 +56,8 @@ struct AccountView {
 contract WalrasLens {
     uint16 private constant CASH = type(uint16).max;
     uint8 private constant LEAST_UNITS = 10;
+    uint256 private constant TOKEN_GAS = 200_000; // for one question to a token
+    uint256 private constant MOST_BYTES = 256; // read of its answer
 
     /// @notice The whole market.
     function market(IWalras walras) external view returns (MarketView memory v) {
@@ -110,16 +112,29 @@ contract WalrasLens {
         v.decimals = decimals > type(uint8).max ? 0 : uint8(decimals);
     }
 
+    /// @dev What a token answers, nothing if it fails. It cannot burn the gas of the others, nor make this pay for an endless answer.
+    function _ask(address token, bytes memory question) private view returns (bytes memory answer) {
+        assembly ("memory-safe") {
+            let success := staticcall(TOKEN_GAS, token, add(question, 32), mload(question), 0, 0)
+            let size := mul(success, returndatasize())
+            if gt(size, MOST_BYTES) { size := MOST_BYTES }
+            answer := mload(0x40)
+            mstore(answer, size)
+            returndatacopy(add(answer, 32), 0, size)
+            mstore(0x40, add(answer, and(add(size, 63), not(31))))
+        }
+    }
+
     /// @dev Decoding by hand: try/catch does not catch an answer of another shape.
     function _number(address token, bytes memory question) private view returns (uint256) {
-        (bool success, bytes memory answer) = token.staticcall(question);
-        return success && answer.length >= 32 ? abi.decode(answer, (uint256)) : 0;
+        bytes memory answer = _ask(token, question);
+        return answer.length >= 32 ? abi.decode(answer, (uint256)) : 0;
     }
 
     /// @dev A string, or the bytes32 some old tokens return.
     function _text(address token, bytes memory question) private view returns (string memory) {
-        (bool success, bytes memory answer) = token.staticcall(question);
-        if (!success || answer.length < 32) return "";
+        bytes memory answer = _ask(token, question);
+        if (answer.length < 32) return "";
         if (answer.length >= 64) {
             (uint256 head, uint256 size) = abi.decode(answer, (uint256, uint256));
             if (head == 32 && size <= answer.length - 64) return abi.decode(answer, (string));

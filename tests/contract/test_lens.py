@@ -123,6 +123,11 @@ ANSWERS: dict[str, tuple[str, tuple[str, int, int]]] = {
         ("", 32, 32),
     ),
     "a string that starts elsewhere": (answering(b"\xff" * 96), ("", 0, 2**256 - 1)),
+    "a string in another alphabet": (
+        answering(encode(["bytes"], [b"G\xd6D"])),
+        ("G\udcd6D", 32, 32),
+    ),
+    "a megabyte": ("0x620fffe05ff3", ("", 0, 0)),
 }
 
 
