@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 from eth_typing import URI
@@ -24,6 +25,7 @@ RETRY_SECONDS: Final = 15.0
 BATCH_SIZE: Final = 100
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _REVERTED: Final = 3
 
 
@@ -56,7 +58,10 @@ class PatientProvider(HTTPProvider):
     """
 
     def __init__(self, url: str, timeout: float, retry_for: float) -> None:
-        super().__init__(url, request_kwargs={"timeout": timeout})
+        session = requests.Session()
+        # A node on this machine is behind no proxy, and looking for one costs more than asking it.
+        session.trust_env = urlsplit(url).hostname not in _LOOPBACK
+        super().__init__(url, request_kwargs={"timeout": timeout}, session=session)
         self._url = url
         self._retrying = Retrying(
             retry=retry_if_exception(_transient),
