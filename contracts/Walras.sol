@@ -396,8 +396,7 @@ contract Walras is IWalras, ReentrancyGuardTransient {
             productCount: productCount(batch_),
             live: b.live
         });
-        Settlement.Result memory result =
-            Settlement.run(_ledger, _products, _treasury, terms, products, prices, submissions);
+        Settlement.run(_ledger, _products, _treasury, terms, products, prices, submissions);
 
         b.settled = true;
         claimable[msg.sender] += b.pot;
@@ -405,9 +404,6 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         b.pot = 0;
         _batch = b;
         outcome[batch_] = keccak256(abi.encode(products, prices));
-        emit Settled(
-            batch_, msg.sender, products, prices, result.volumes, b.live, result.voids, result.loss, result.freedom
-        );
     }
 
     /* ------------------------------------------- void batches ------------------------------------------- */

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IWalras, Product} from "../interfaces/IWalras.sol";
 import {PRICE_BOUND} from "./Constants.sol";
-import {ProductWords} from "./ProductWords.sol";
+import {ProductWord, ProductWords} from "./ProductWords.sol";
 
 /// @dev A product in a settlement: its posted price and what the batch adds up to at it.
 struct Line {
@@ -15,7 +15,7 @@ struct Line {
     uint256 gross; // {ulp} C
     uint256 volume; // {lot X44} bought
     bool used;
-    Product product;
+    ProductWord word;
 }
 
 /// @dev The posted products of a settlement, found by id.
@@ -38,27 +38,29 @@ library Board {
         }
         board.lines = new Line[](ids.length);
         board.places = new uint256[](count);
-        uint256 next;
-        for (uint256 i; i < ids.length; ++i) {
-            uint16 id = ids[i];
-            int256 price = prices[i];
-            if (id < next) revert IWalras.ProductsNotAscending(id);
-            if (id >= count) revert IWalras.UnknownProduct(id);
-            if (price >= PRICE_BOUND || price <= -PRICE_BOUND) revert IWalras.PriceOutOfRange(id, price);
-            next = uint256(id) + 1;
-            Line memory line = board.lines[i];
-            line.id = id;
-            line.price = price;
-            products[id].load(line.product);
-            line.tick = tickUp(line.product);
-            board.places[id] = i + 1;
+        unchecked {
+            uint256 next;
+            for (uint256 i; i < ids.length; ++i) {
+                uint16 id = ids[i];
+                int256 price = prices[i];
+                if (id < next) revert IWalras.ProductsNotAscending(id);
+                if (id >= count) revert IWalras.UnknownProduct(id);
+                if (price >= PRICE_BOUND || price <= -PRICE_BOUND) revert IWalras.PriceOutOfRange(id, price);
+                next = uint256(id) + 1;
+                Line memory line = board.lines[i];
+                line.id = id;
+                line.price = price;
+                line.word = products[id].word();
+                line.tick = tickUp(line.word);
+                board.places[id] = i + 1;
+            }
         }
     }
 
     /// @return tick {cash X40 / lot} scale·tickBps/10^4, up
-    function tickUp(Product memory p) internal pure returns (uint256 tick) {
+    function tickUp(ProductWord w) internal pure returns (uint256 tick) {
         unchecked {
-            return (((uint256(p.scale) << 16) * p.tickBps) + 9_999) / 10_000;
+            return ((w.scale() << 16) * w.tickBps() + 9_999) / 10_000;
         }
     }
 }

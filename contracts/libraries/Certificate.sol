@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IWalras, Product} from "../interfaces/IWalras.sol";
 import {Board, Line} from "./Board.sol";
 import {LOT_BITS} from "./Constants.sol";
-import {ProductWords} from "./ProductWords.sol";
+import {ProductWord, ProductWords} from "./ProductWords.sol";
 import {Entry, Reading} from "./Submission.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
@@ -43,8 +43,8 @@ library Certificate {
     /// (p − ref) X84 · 2^34 / (scale X24 · 2^60); |p − ref| < 2^139
     function makerDown(Line memory line) internal pure returns (int256 sold) {
         unchecked {
-            int256 distance = line.price - int256(uint256(line.product.referencePrice) << LOT_BITS);
-            int256 unit = int256(uint256(line.product.scale) << 26);
+            int256 distance = line.price - int256(line.word.referencePrice() << LOT_BITS);
+            int256 unit = int256(line.word.scale() << 26);
             sold = distance / unit;
             if (distance < 0 && sold * unit != distance) --sold;
         }
@@ -67,20 +67,21 @@ library Certificate {
 
     /// @dev Next reference: moved toward the price by volume/(volume + depth), at most 0.5 % of scale, within scale/8 … 8·scale.
     /// |p − ref| < 2^139, volume < 2^69 lots
-    function nextReference(Line memory line) internal pure returns (uint80) {
+    function nextReference(Line memory line) internal pure returns (uint256) {
         unchecked {
-            Product memory p = line.product;
+            int256 current = int256(line.word.referencePrice());
+            int256 scale = int256(line.word.scale());
             int256 volume = int256(line.volume >> LOT_BITS);
-            if (volume == 0) return p.referencePrice;
-            int256 distance = line.price - int256(uint256(p.referencePrice) << LOT_BITS);
-            int256 move = (distance * volume) / ((volume + int256(uint256(1) << p.depthLog2)) << LOT_BITS); // toward zero
-            int256 most = int256((uint256(p.scale) << 16) / 200);
+            if (volume == 0) return uint256(current);
+            int256 distance = line.price - (current << LOT_BITS);
+            int256 move = (distance * volume) / ((volume + int256(1 << line.word.depthLog2())) << LOT_BITS); // toward zero
+            int256 most = (scale << 16) / 200;
             if (move > most) move = most;
             if (move < -most) move = -most;
-            int256 next = int256(uint256(p.referencePrice)) + move;
-            int256 low = int256(uint256(p.scale) << 13);
-            int256 high = int256(uint256(p.scale) << 19);
-            return uint80(uint256(next < low ? low : next > high ? high : next));
+            int256 next = current + move;
+            int256 low = scale << 13;
+            int256 high = scale << 19;
+            return uint256(next < low ? low : next > high ? high : next);
         }
     }
 
@@ -94,24 +95,26 @@ library Certificate {
                 Line memory line = board.lines[i];
                 if (!line.used) revert IWalras.PriceUnused(uint16(line.id));
                 int256 e = excess(line);
-                Product memory p = line.product;
+                ProductWord w = line.word;
                 // [C-2] the house takes what is left, so that lots sum to zero exactly
-                int256 house = int256(uint256(p.house)) - line.demand;
+                int256 house = int256(w.house()) - line.demand;
                 if (house < 0 || house > int256(uint256(type(uint96).max))) {
                     revert IWalras.HouseShort(uint16(line.id), house);
                 }
-                uint256 least = uint256(1) << (p.houseLog2 + LOT_BITS);
-                if (p.house >= least && uint256(house) < least) ++short;
-                else if (p.house < least && uint256(house) >= least) --short;
+                uint256 least = 1 << (w.houseLog2() + LOT_BITS);
+                if (w.house() >= least) {
+                    if (uint256(house) < least) ++short;
+                } else if (uint256(house) >= least) {
+                    --short;
+                }
                 // e < 2^39, scale ≤ 2^54, gross < 2^40, volume < 2^52 lots
-                squares += uint256(e * e) * p.scale;
+                uint256 scale = w.scale();
+                squares += uint256(e * e) * scale;
                 uint256 miss = 4 * (line.gross + 2);
-                misses += miss * miss * p.scale;
+                misses += miss * miss * scale;
                 uint256 volume = (line.volume + (1 << LOT_BITS) - 1) >> LOT_BITS;
-                volumes += volume * volume * p.scale;
-                p.referencePrice = nextReference(line);
-                p.house = uint96(uint256(house));
-                products[line.id].save(p);
+                volumes += volume * volume * scale;
+                products[line.id].set(w.settled(uint256(house), nextReference(line)));
             }
         }
     }

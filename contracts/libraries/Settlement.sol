@@ -23,14 +23,7 @@ library Settlement {
         uint256 secret;
         uint256 lockOut; // {s}
         uint256 productCount;
-        uint256 live;
-    }
-
-    struct Result {
-        uint256[] volumes; // {lot X44}
-        uint32 voids;
-        uint256 loss; // {cash X40}
-        uint256 freedom; // {cash X40}
+        uint32 live;
     }
 
     struct Tally {
@@ -48,7 +41,7 @@ library Settlement {
         uint16[] calldata ids,
         int256[] calldata prices,
         bytes calldata submissions
-    ) external returns (Result memory result) {
+    ) external {
         Board.Data memory board = Board.build(products, terms.productCount, ids, prices);
         Tally memory tally = _accounts(ledger, board, terms, submissions);
         if (tally.listed != terms.live) revert IWalras.LiveCountMismatch(tally.listed, terms.live);
@@ -60,13 +53,13 @@ library Settlement {
         treasury.houseCash = uint96(uint256(cash));
         treasury.shortHouses = uint16(uint256(int256(uint256(treasury.shortHouses)) + short));
 
-        result.volumes = new uint256[](ids.length);
+        uint256[] memory bought = new uint256[](ids.length);
         for (uint256 i; i < ids.length; ++i) {
-            result.volumes[i] = board.lines[i].volume;
+            bought[i] = board.lines[i].volume;
         }
-        result.voids = tally.voids;
-        result.loss = Certificate.lossUp(tally.slopes, squares);
-        result.freedom = Certificate.freedomUp(misses, volumes);
+        uint256 loss = Certificate.lossUp(tally.slopes, squares);
+        uint256 freedom = Certificate.freedomUp(misses, volumes);
+        emit IWalras.Settled(terms.batch, msg.sender, ids, prices, bought, terms.live, tally.voids, loss, freedom);
     }
 
     function _accounts(Ledger.Data storage ledger, Board.Data memory board, Terms calldata terms, bytes calldata data)
@@ -74,7 +67,7 @@ library Settlement {
         returns (Tally memory tally)
     {
         uint256 buffer = Seal.allocate(UNIT_BYTES * type(uint8).max);
-        Reading memory r;
+        Reading memory r = Submission.reserve(board.lines.length);
         Account memory a;
         uint256 last;
         uint256 offset;

@@ -47,7 +47,7 @@ struct Auth {
 
 /// @dev One submission at the posted prices. Reused for every account of a settlement, so that memory does not grow with them.
 struct Reading {
-    Entry[] entries; // as many as the longest list so far
+    Entry[] entries; // room for the longest list that finds its prices
     Auth auth;
     uint256 count; // products listed
     uint256 used; // bit per product that is a leg
@@ -64,6 +64,27 @@ struct Reading {
 library Submission {
     uint256 internal constant HEAD = 7; // {byte} kind, validUntil, nProducts
     uint256 internal constant LEG_BYTES = 4;
+    uint256 internal constant ENTRY_SIZE = 224; // {byte} of an {Entry} in memory
+
+    /// @dev A reading with room for all posted products. Memory is never given back, so room that grew with the lists would be paid again and again;
+    /// an entry is written before it is read, so it needs no zeros.
+    function reserve(uint256 posted) internal pure returns (Reading memory r) {
+        Entry[] memory entries;
+        uint256 size = ENTRY_SIZE;
+        uint256 count = posted < MAX_LISTED ? posted : MAX_LISTED;
+        assembly ("memory-safe") {
+            entries := mload(0x40)
+            mstore(entries, count)
+            let place := add(entries, 32)
+            let entry := add(place, shl(5, count))
+            for { let end := entry } lt(place, end) { place := add(place, 32) } {
+                mstore(place, entry)
+                entry := add(entry, size)
+            }
+            mstore(0x40, entry)
+        }
+        r.entries = entries;
+    }
 
     /// @param pos memory address of the body
     /// @param end memory address behind it
@@ -109,7 +130,6 @@ library Submission {
             r.gas = SUBMISSION_GAS + BYTE_GAS * length + PRODUCT_GAS * count;
             bool oversized = r.gas > r.gasLimit || length + ITEM_HEAD + PRICE_BYTES * count > UNIT_BYTES * units;
             if (oversized) return (pos, 0, VoidReason.OVERSIZED);
-            if (count > r.entries.length) r.entries = new Entry[](count);
             (r.count, r.used, r.cover, r.cash, r.loss) = (count, 0, 0, 0, 0);
             return (pos, auths, _list(r, board, list) ? VoidReason.NONE : VoidReason.MALFORMED);
         }
@@ -125,10 +145,10 @@ library Submission {
                 next = id + 1;
             }
             for (uint256 i; i < count; ++i) {
-                Entry memory e = r.entries[i];
                 uint256 id = _load(list + 2 * i) >> 240;
                 uint256 place = board.places[id];
                 if (place == 0) revert IWalras.PriceMissing(uint16(id));
+                Entry memory e = r.entries[i];
                 e.line = board.lines[place - 1];
                 e.line.used = true;
                 (e.cover, e.fill, e.bought, e.tolerance, e.gross) = (0, 0, 0, 0, 0);

@@ -8,6 +8,7 @@ import {UNIT_BYTES} from "../libraries/Constants.sol";
 import {Curve} from "../libraries/Curve.sol";
 import {Custody} from "../libraries/Custody.sol";
 import {Phases} from "../libraries/Phases.sol";
+import {ProductWords} from "../libraries/ProductWords.sol";
 import {Seal} from "../libraries/Seal.sol";
 import {Entry, Reading, Submission} from "../libraries/Submission.sol";
 
@@ -29,6 +30,8 @@ struct Read {
 
 /// @notice Opens the libraries to tests: the golden vectors run through the very code that settles.
 contract Harness {
+    using ProductWords for Product;
+
     mapping(uint256 id => Product) private _products;
 
     function batchIdOf(bytes32 tag, uint256 chainId, address market, uint32 number) external pure returns (bytes32) {
@@ -89,7 +92,7 @@ contract Harness {
         returns (Read memory out)
     {
         Board.Data memory board = Board.build(_products, ids.length, ids, prices);
-        Reading memory r;
+        Reading memory r = Submission.reserve(ids.length);
         bytes memory copy = abi.encodePacked(body, new bytes(64));
         uint256 from;
         assembly ("memory-safe") {
@@ -130,16 +133,22 @@ contract Harness {
         Curve.demand(out, from, steps.length / Curve.STEP_BYTES, first, pi, gross, tau);
     }
 
-    function maker(int256 price, Product calldata product) external pure returns (int256) {
+    function maker(int256 price, Product calldata product) external returns (int256) {
         return Certificate.makerDown(_line(price, 0, product));
     }
 
-    function nextReference(int256 price, uint256 volume, Product calldata product) external pure returns (uint80) {
+    function nextReference(int256 price, uint256 volume, Product calldata product) external returns (uint256) {
         return Certificate.nextReference(_line(price, volume, product));
     }
 
-    function tick(Product calldata product) external pure returns (uint256) {
-        return Board.tickUp(product);
+    function tick(Product calldata product) external returns (uint256) {
+        return Board.tickUp(_line(0, 0, product).word);
+    }
+
+    /// @return what a settlement leaves of a product, as the compiler reads its word
+    function settled(Product calldata product, uint96 house, uint80 referencePrice) external returns (Product memory) {
+        _products[0].set(_line(0, 0, product).word.settled(house, referencePrice));
+        return _products[0];
     }
 
     function lossUp(uint256 slopes, uint256 squares) external pure returns (uint256) {
@@ -166,7 +175,9 @@ contract Harness {
         return Custody.toLedgerUp(amount, lot, bits);
     }
 
-    function _line(int256 price, uint256 volume, Product calldata product) private pure returns (Line memory line) {
-        (line.price, line.volume, line.product) = (price, volume, product);
+    /// @dev The compiler writes the word, the library reads it.
+    function _line(int256 price, uint256 volume, Product calldata product) private returns (Line memory line) {
+        _products[0] = product;
+        (line.price, line.volume, line.word) = (price, volume, _products[0].word());
     }
 }

@@ -238,6 +238,14 @@ def test_next_reference(harness: Harness) -> None:
         assert got == case["next"]
 
 
+def test_settlement_leaves_the_rest_of_a_products_word(harness: Harness) -> None:
+    full = (2**96 - 1, 2**80 - 1, 2**56 - 1, 255, 255, 255)
+    for stored in (full, (0, 0, 0, 0, 0, 0), (5, 4, 3, 2, 1, 0)):
+        for house, reference in ((0, 0), (2**96 - 1, 0), (0, 2**80 - 1), (7, 9)):
+            left = harness.ask("settled", stored, house, reference)
+            assert left == (house, reference, *stored[2:])
+
+
 def test_loss_and_freedom(harness: Harness) -> None:
     for case in FORMULAE["loss"]:
         pairs = zip(case["excesses"], case["scales"], strict=True)
