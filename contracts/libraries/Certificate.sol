@@ -31,10 +31,10 @@ library Certificate {
     /// π moves by at most W/2): together less than |w_jk| + 1 for each sloped auth, and nothing else. On the right the maker's floor takes less than an ulp
     /// and rounding p less than another. Hence the rounded root always passes, and nothing passes that is further than that from clearing:
     ///     |z_k − maker_k| ≤ c_k + 2
-    function excess(Line memory line) internal pure returns (int256 e) {
+    function excess(Line memory line) internal pure returns (uint256 size) {
         unchecked {
-            e = line.demand - makerDown(line);
-            uint256 size = uint256(e < 0 ? -e : e);
+            int256 e = line.demand - makerDown(line);
+            size = uint256(e < 0 ? -e : e);
             if (size > line.tolerance + 2) revert IWalras.NotCleared(uint16(line.id), e, line.tolerance + 2);
         }
     }
@@ -51,8 +51,8 @@ library Certificate {
     }
 
     /// @dev [C-3] Welfare lost to rounding is at most the sum of what each participant would gain by moving to its optimum at p (weak duality). An auth on a
-    /// slope is less than an ulp 2^-44 short of it: half that squared times its slope. The maker is e_k off: e_k² / (2 ε_k), with 1/(2 ε_k) = scale·2^9.
-    ///     loss X40 = Σ slope / 2^89 + Σ_k e_k² scale_k / 2^63        each rounded up
+    /// slope is less than an ulp 2^-44 short of it: half that squared times its slope. The maker, its floor included, is less than |e_k| + 1 off: (|e_k| + 1)² / (2 ε_k), with 1/(2 ε_k) = scale·2^9.
+    ///     loss X40 = Σ slope / 2^89 + Σ_k (|e_k| + 1)² scale_k / 2^63        each rounded up
     function lossUp(uint256 slopes, uint256 squares) internal pure returns (uint256) {
         return Math.ceilDiv(slopes, 1 << 89) + Math.ceilDiv(squares, 1 << 63);
     }
@@ -94,7 +94,7 @@ library Certificate {
             for (uint256 i; i < board.lines.length; ++i) {
                 Line memory line = board.lines[i];
                 if (!line.used) revert IWalras.PriceUnused(uint16(line.id));
-                int256 e = excess(line);
+                uint256 off = excess(line) + 1;
                 ProductWord w = line.word;
                 // [C-2] the house takes what is left, so that lots sum to zero exactly
                 int256 house = int256(w.house()) - line.demand;
@@ -107,9 +107,9 @@ library Certificate {
                 } else if (uint256(house) >= least) {
                     --short;
                 }
-                // e < 2^39, scale ≤ 2^54, gross < 2^40, volume < 2^52 lots
+                // off < 2^39, scale ≤ 2^54, gross < 2^40, volume < 2^52 lots
                 uint256 scale = w.scale();
-                squares += uint256(e * e) * scale;
+                squares += off * off * scale;
                 uint256 miss = 4 * (line.gross + 2);
                 misses += miss * miss * scale;
                 uint256 volume = (line.volume + (1 << LOT_BITS) - 1) >> LOT_BITS;

@@ -262,7 +262,7 @@ class _Tally:
         self, products: Mapping[int, Product], voids: Mapping[bytes, VoidReason]
     ) -> Settlement:
         excesses = {k: z - products[k].maker(self.prices[k]) for k, z in self.residues.items()}
-        scaled = sum(e * e * products[k].scale for k, e in excesses.items())
+        scaled = sum((abs(e) + 1) ** 2 * products[k].scale for k, e in excesses.items())
         reach = sum((4 * (c + 2)) ** 2 * products[k].scale for k, c in self.touches.items())
         size = sum(ceil_div(v, X44) ** 2 * products[k].scale for k, v in self.volumes.items())
         return Settlement(

@@ -35,7 +35,9 @@ def next_reference(price: int, reference: int, scale: int, depth_log2: int, volu
 def loss(slopes: int, excesses: Iterable[tuple[int, int]]) -> int:
     """[C-3] X40; `excesses` are (e, scale)."""
     return ceil(Fraction(slopes, 2**89)) + ceil(
-        sum((Fraction(e * e * scale, 2**63) for e, scale in excesses), start=Fraction(0))
+        sum(
+            (Fraction((abs(e) + 1) ** 2 * scale, 2**63) for e, scale in excesses), start=Fraction(0)
+        )
     )
 
 
