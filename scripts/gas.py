@@ -117,7 +117,7 @@ SHAPES: Final = (
 def open_market(chain: Chain) -> Bench:
     """A market of the largest capacity with PRODUCTS equal products."""
     settlement = chain.deploy("Settlement", sender=OPERATOR)
-    bench = new_market(chain, settlement, new_token(chain, 6), capacity=8_250, bond=1_000_000)
+    bench = new_market(chain, settlement, new_token(chain, 6), capacity=6_500, bond=1_000_000)
     chain.warp(GENESIS - 1)
     for _ in range(PRODUCTS):
         list_product(bench, new_token(chain), 10**16, PRICE)

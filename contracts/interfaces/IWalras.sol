@@ -36,7 +36,7 @@ struct Parameters {
     Timetable timetable;
     /// {s} of one block; each phase must last two
     uint32 blockTime;
-    /// {unit} declared units a batch may hold, at most 8,250
+    /// {unit} declared units a batch may hold, at most 6,500
     uint16 capacity;
     /// {cash unit} total cash the market takes in, at most 2^55
     uint64 cashCap;

@@ -55,14 +55,14 @@ MAX_PRODUCTS: Final = 64  # listed by one submission
 
 MIN_UNITS: Final = 10  # capacity units a seal may declare
 MAX_UNITS: Final = 255
-UNIT_GAS: Final = 2_000
-SUBMISSION_GAS: Final = 16_000
-BYTE_GAS: Final = 30
-PRODUCT_GAS: Final = 8_000
-AUTH_GAS: Final = 2_500
-LEG_GAS: Final = 900
-STEP_GAS: Final = 700
-WORD_GAS: Final = 22_500
+UNIT_GAS: Final = 2_560
+SUBMISSION_GAS: Final = 14_500
+BYTE_GAS: Final = 25
+PRODUCT_GAS: Final = 11_400
+AUTH_GAS: Final = 2_700
+LEG_GAS: Final = 1_000
+STEP_GAS: Final = 500
+WORD_GAS: Final = 23_500
 
 
 def floor_div(a: int, b: int) -> int:

@@ -55,7 +55,7 @@ _AUTH_HEAD, _LEG, _PRICE, _GAP, _STEP = 4, 4, 16, 14, 20  # bytes of the parts o
 _SEALED = 33 + 32 + 4  # bytes a ciphertext has beyond the body: point, salt, magic
 _ENTRY = 22  # bytes of address and length in a settlement's list
 _PRICED = 64  # bytes of id and price of a product there
-_BYTES_PER_UNIT = 15
+_BYTES_PER_UNIT = 19
 
 
 class VoidReason(IntEnum):

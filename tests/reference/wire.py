@@ -10,15 +10,15 @@ from math import ceil
 from tests.reference.curves import Order
 
 UNOPENED, MALFORMED, OVERSIZED, EXPIRED, UNCOVERED = 1, 2, 3, 4, 5
-UNIT_GAS = 2_000
+UNIT_GAS = 2_560
 GAS = {
-    "submission": 16_000,
-    "byte": 30,
-    "product": 8_000,
-    "auth": 2_500,
-    "leg": 900,
-    "step": 700,
-    "word": 22_500,
+    "submission": 14_500,
+    "byte": 25,
+    "product": 11_400,
+    "auth": 2_700,
+    "leg": 1_000,
+    "step": 500,
+    "word": 23_500,
 }
 
 
@@ -73,7 +73,7 @@ def _read(
     # rule 2
     reading.gas += GAS["submission"] + GAS["byte"] * ct_length + GAS["product"] * n_products
     require(reading.gas <= units * UNIT_GAS, OVERSIZED)
-    require(ct_length + 22 + 64 * n_products <= 15 * units, OVERSIZED)
+    require(ct_length + 22 + 64 * n_products <= 19 * units, OVERSIZED)
     # rule 3
     listed = [number(body, 7 + 2 * i, 2) for i in range(n_products)]
     for i, product in enumerate(listed):

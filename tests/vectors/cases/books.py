@@ -107,8 +107,8 @@ def voids() -> tuple[Bidder, ...]:
         raw(encode(Submission((buy(1, 50, 10),))) + b"\x00"),
         raw(body[:7] + b"\x00\x09" + body[9:]),
         bidder(listed, units=10),
-        bidder(listed, units=15),
-        bidder(words, units=39),
+        bidder(listed, units=gas((listed,), 0) // UNIT_GAS),
+        bidder(words, units=gas((words,), 1) // UNIT_GAS),
         bidder(listed, valid_until=1_799_999_999),
         bidder(listed, valid_until=1_800_000_000),
         bidder(listed, short=1),
@@ -176,14 +176,19 @@ def gas(auths: tuple[Auth, ...], words: int) -> int:
 
 
 def used_up() -> tuple[Auth, ...]:
-    """Two auths on products 0 and 1 which, with one ledger word, need the last gas of a unit."""
-    for steps in range(1, 32):
-        split = ((Step(1, 0),) * (steps // 2), (Step(1, 0),) * (steps - steps // 2))
-        auths = tuple(
-            Auth((Leg(k, 1),), CASH, 0, side or (Step(1, 0),), ()) for k, side in enumerate(split)
-        )
-        if gas(auths, 1) % UNIT_GAS == 0:
-            return auths
+    """Auths on products 0 and 1 which, with one ledger word, need the last gas of a unit."""
+    step = Step(1, 0)
+    quote = Auth((Leg(0, 1),), CASH, 10**6 * CASH, (step,), (step,))  # a gap has 14 bytes
+    for count in range(1, 20):
+        for steps in range(count, 8 * count):
+            lengths = [steps // count + (i < steps % count) for i in range(count)]
+            bids = (
+                Auth((Leg(1 - i % 2, 1),), CASH, 0, (step,) * length, ())
+                for i, length in enumerate(lengths)
+            )
+            auths = (quote, *bids)
+            if gas(auths, 1) % UNIT_GAS == 0:
+                return auths
     raise AssertionError("no number of steps uses the gas up")
 
 

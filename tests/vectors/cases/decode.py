@@ -280,7 +280,7 @@ def capacity() -> Iterator[Case]:
             longest = longest_ciphertext(raw, units)
             for length in (longest, longest + 1, 60_000):
                 yield f"{name} in a ciphertext of {length} bytes, {units} units", raw, units, length
-    yield "gas used up to the last unit", one, *used_up()
+    yield "gas used up to the last unit", *used_up()
     yield "no units", one, 0, 0
     bare = least_units(one) - 1  # enough for the head
     yield "64 products in one unit", body(range(64), BUY), 1, 0
@@ -313,18 +313,20 @@ def least_units(raw: bytes) -> int:
 
 
 def longest_ciphertext(raw: bytes, units: int) -> int:
-    return max(length for length in range(4_000) if fits(raw, length, units))
+    return max(length for length in range(5_000) if fits(raw, length, units))
 
 
-def used_up() -> tuple[int, int]:
-    """Units and a ciphertext length at which one buy takes exactly the gas declared."""
-    parts = ("submission", "product", "auth", "leg", "step")
-    fixed = sum(wire.GAS[part] for part in parts)
-    for length in range(1, 1_000):
-        gas = fixed + wire.GAS["byte"] * length
-        units = gas // wire.UNIT_GAS
-        if gas % wire.UNIT_GAS == 0 and length + 22 + 64 <= 15 * units:
-            return units, length
+def used_up() -> tuple[bytes, int, int]:
+    """A portfolio, units and a ciphertext length that take exactly the gas declared."""
+    for count in range(2, 17):
+        raw = body(range(count), auth(tuple((k, 1) for k in range(count)), buy=((1, 0),)))
+        fixed = sum(wire.GAS[part] for part in ("submission", "auth", "step"))
+        fixed += count * (wire.GAS["product"] + wire.GAS["leg"])
+        for length in range(OVERHEAD + len(raw), 1_000):
+            gas = fixed + wire.GAS["byte"] * length
+            units = gas // wire.UNIT_GAS
+            if gas % wire.UNIT_GAS == 0 and length + 22 + 64 * count <= 19 * units:
+                return raw, units, length
     raise AssertionError("no length uses the gas up")
 
 
