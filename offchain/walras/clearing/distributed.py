@@ -93,7 +93,7 @@ class Shard:
         """See `Part.soften`."""
         self._orders.soften(eta, flat_only=flat_only)
 
-    def recentre(self) -> float:
+    def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
         return self._orders.recentre()
 
@@ -155,9 +155,10 @@ class Shards:
         """See `Part.soften`."""
         self._ask("soften", eta, flat_only)
 
-    def recentre(self) -> float:
+    def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
-        return float(sum(self._ask("recentre")))
+        found = self._ask("recentre")
+        return sum(cash for cash, _ in found), max(shift for _, shift in found)
 
     def fills(self) -> Floats:
         """See `Part.fills`."""

@@ -21,20 +21,23 @@ from walras.clearing.separate import Separate
 
 __all__ = ["Dual", "Market"]
 
+_THICK = 150  # orders per product from which prices move little and curves overlap
+
 
 class Dual:
     """The dual function at q: the sum of its parts, and the maker.
 
     hessian (K, K) is that of the parts alone, lower triangle.
 
-    bends counts the changes of the curvature, maker's included: equal numbers, equal curvature.
+    era and changes tell of its curvature: within an era it differs by as many slopes as `changes`
+    has grown.
     maker (K,) may be stronger than the book's while a search homes in on it.
     """
 
     def __init__(self, parts: Sequence[Part], maker: Floats) -> None:
         size = len(maker)
         self.parts = parts
-        self.bends = 0
+        self.era, self.changes = 0, 0
         self._maker = maker
         self.q = np.zeros(size)
         self.hessian = np.zeros((size, size))
@@ -50,7 +53,7 @@ class Dual:
     @maker.setter
     def maker(self, slopes: Floats) -> None:
         self._maker = slopes
-        self.bends += 1
+        self.era += 1
 
     @property
     def gradient(self) -> Floats:
@@ -64,7 +67,7 @@ class Dual:
         """
         self._gradient[:] = 0.0
         if curvature:
-            self.bends += 1
+            self.era += 1
             self.hessian[:] = 0.0
         for part in self.parts:
             part.refresh(self.q, self._gradient, self.hessian, curvature=curvature)
@@ -77,14 +80,14 @@ class Dual:
         for part in self.parts:
             part.soften(eta, flat_only=flat_only)
 
-    def recentre(self) -> float:
-        """Move proximal centres to the fills; returns the cash they were worth. Follow likewise."""
-        return sum(part.recentre() for part in self.parts)
+    def recentre(self) -> tuple[float, float]:
+        """See `Part.recentre`: the sum and the largest of what the parts say."""
+        found = [part.recentre() for part in self.parts]
+        return sum(cash for cash, _ in found), max((shift for _, shift in found), default=0.0)
 
     def settle(self) -> None:
         """Follow a change of softness or centres while only flat orders are soft."""
-        changed = sum(part.settle(self._gradient, self.hessian) for part in self.parts)
-        self.bends += changed > 0
+        self.changes += sum(part.settle(self._gradient, self.hessian) for part in self.parts)
 
     def fills(self) -> Floats:
         """(N,) demanded rates, in the order of the book."""
@@ -111,7 +114,7 @@ class Dual:
         self.q += step * self._direction
         self._gradient += step * self._bend
         changed = sum(part.commit(step, self._gradient, self.hessian) for part in self.parts)
-        self.bends += changed > 0
+        self.changes += changed
         return changed
 
     def _gather(self, shares: list[Floats]) -> Floats:
@@ -128,13 +131,15 @@ class Dual:
 class Market:
     """A book in deviations from its reference prices, and its measures.
 
-    scale (K,): price level of each product; depth (K,): lots per unit of price if every order
-    spread over 1 % of its value; capacity (K,): lots on offer; money: a quarter of all capacity,
-    in cash.
+    reach (N,): range of each order; scale (K,): price level of each product; depth (K,): lots per
+    unit of price if every order spread over 1 % of its value; capacity (K,): lots on offer; money:
+    a quarter of all capacity, in cash; thick: whether most products are tied to most others.
     """
 
     def __init__(self, book: Book) -> None:
         self.book = book
+        self.thick = book.orders >= _THICK * book.products
+        self.reach = book.curve_rate[book.curve_ptr[1:] - 1] - book.curve_rate[book.curve_ptr[:-1]]
         self.scale = _price_scale(book)
         self.legs = _ascending(book)
         self.price = np.empty_like(book.curve_price)
@@ -163,8 +168,7 @@ class Market:
     def parts(self) -> list[Part]:
         """The book as parts of the dual: independent orders, and those bound by groups."""
         book = self.book
-        reach = book.curve_rate[book.curve_ptr[1:] - 1] - book.curve_rate[book.curve_ptr[:-1]]
-        span = self.gross / np.maximum(reach, 1e-300)
+        span = self.gross / np.maximum(self.reach, 1e-300)
         curves = (book.curve_ptr, book.curve_rate, self.price)
         everyone = np.arange(book.orders)
         orders = Orders(self.legs, curves, span, self.flat, self.scale, everyone)

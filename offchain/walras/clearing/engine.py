@@ -23,9 +23,10 @@ from walras.clearing.solution import Clearing
 
 __all__ = ["clear"]
 
-_THICK = 150  # orders per product from which prices move little and curves overlap
 _HARDENING = (1e-2, 1e-3, 2e-4)  # softness of the curves, stage by stage
 _THIN_HARDENING = (1e-2, 2e-3, 5e-4, 1e-4)
+_CANONICAL = 1e-11  # of its value: what proximal steps may still shift a price that is unique
+_DUST = 1e-30  # of an order's range: what proximal steps leave of a fill that is zero
 _SOFTEST, _HARDEST = 5e-5, 1e-6  # softness of flat steps at the start and the end of sharpening
 
 
@@ -63,7 +64,7 @@ class _Search:
         self.market = Market(book)
         self.parts = divide(self.market)
         self.dual = Dual(self.parts, self.market.maker)
-        self.thick = book.orders >= _THICK * book.products
+        self.thick = self.market.thick
         self.any_flat = any(part.any_flat for part in self.parts)
         self.newton = Newton(self.market, local=1.0 if self.any_flat and self.thick else 0.1)
         self._lap("setup")
@@ -128,12 +129,14 @@ class _Search:
     def _sharpen(self, enough: float) -> None:
         """Proximal point on the flat steps: exact once their centres stop moving."""
         eta, tolerance, quick = _SOFTEST, 1e-5, 0
+        unique = bool(self.market.maker.all())
         self.dual.soften(eta, flat_only=True)
         self.dual.refresh()
         for _ in range(80):
             outcome = self.newton.minimise(self.dual, tolerance, 40)
-            gap = self.dual.recentre() / (1e-3 * self.market.money)
-            if outcome.error <= 1e-12 and gap < enough:
+            cash, shift = self.dual.recentre()
+            gap = cash / (1e-3 * self.market.money)
+            if outcome.error <= 1e-12 and gap < enough and (shift < _CANONICAL or not unique):
                 break
             if outcome.error <= 10 * tolerance:
                 tolerance = max(tolerance * 1e-4, 1e-13)
@@ -142,6 +145,9 @@ class _Search:
                     eta, quick = max(eta * 0.2, _HARDEST), 0
                     self.dual.soften(eta, flat_only=True)
             self.dual.settle()
+        if not self.thick and unique:
+            # products that nobody touches are the maker's alone, far below any error in cash
+            self.newton.descend(self.dual, 5, 1)
         self._lap("sharpen")
 
     def _answer(self, *, correct: bool) -> Clearing:
@@ -157,6 +163,7 @@ class _Search:
         fills = dual.fills()
         if correct:
             fills = self._corrected(fills)
+        fills[np.abs(fills) <= _DUST * self.market.reach] = 0.0
         shadow = np.zeros(book.groups)
         for part in self.parts:
             if isinstance(part, Groups | Separate):

@@ -43,7 +43,8 @@ class Groups:
         self._curves: Curves = (ptr, rate, price)
         low, high = rate[ptr[:-1]], rate[ptr[1:] - 1]
         gross = members.span * np.maximum(members.high - members.low, 1e-300)
-        self._span = costs.unit_price(gross[local]) / np.maximum(high - low, 1e-300)
+        self._width = np.maximum(high - low, 1e-300)
+        self._span = costs.unit_price(gross[local]) / self._width
         share = np.abs(costs.coefficient)
         bound = np.repeat(np.arange(count), np.diff(costs.ptr))
         spread = share**2 / np.maximum(members.span, 1e-300)[local]
@@ -110,14 +111,14 @@ class Groups:
         self.members.soften(eta, flat_only=flat_only)
         self._soft = eta * self._span * (self._flat if flat_only else 1.0)
 
-    def recentre(self) -> float:
+    def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
-        moved = self._fill - self.members.centre
-        self.members.centre = self._fill.copy()
+        cash, shift = self.members.recentred(self._fill.copy())
         joint = self._joint()
-        shifted = joint - self._centre
+        shifted = np.abs(joint - self._centre)
         self._centre = joint
-        return float(self.members.soft @ (moved * moved) + self._soft @ (shifted * shifted))
+        off = self._soft * shifted / np.maximum(self._span * self._width, 1e-300)
+        return cash + float(self._soft @ (shifted * shifted)), max(shift, float(off.max()))
 
     def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`."""

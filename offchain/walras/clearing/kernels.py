@@ -347,15 +347,24 @@ def fills(level: Floats, piece: Floats, fill: Floats) -> None:
 
 
 @kernel
-def recentre(soft: Floats, level: Floats, piece: Floats, listed: Ints, centre: Floats) -> float:
-    """Move the centres of the `listed` orders to their fills; returns the cash they were worth."""
+def recentre(
+    soft: Floats, gross: Floats, level: Floats, piece: Floats, listed: Ints, centre: Floats
+) -> tuple[float, float]:
+    """Move the centres of the `listed` orders to their fills.
+
+    Returns the cash they were worth, and the largest shift of a price over the order's `gross`.
+    """
     cash = 0.0
+    shift = 0.0
     for n in range(len(listed)):
         i = listed[n]
         x = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], level[i])
-        cash += soft[i] * (x - centre[i]) ** 2
+        moved = soft[i] * abs(x - centre[i])
+        cash += moved * abs(x - centre[i])
+        if moved > shift * gross[i]:
+            shift = moved / gross[i]
         centre[i] = x
-    return cash
+    return cash, shift
 
 
 @kernel

@@ -53,8 +53,12 @@ class Part(Protocol):
         Follow by `refresh` or `settle`.
         """
 
-    def recentre(self) -> float:
-        """Move proximal centres to the fills; returns the cash they were worth. Follow likewise."""
+    def recentre(self) -> tuple[float, float]:
+        """Move proximal centres to the fills. Follow likewise.
+
+        Return the cash they were worth, and the largest share of its value that an order's price
+        was off for them.
+        """
 
     def settle(self, gradient: Floats, hessian: Floats) -> int:
         """Correct for softness or centres that changed while only flat orders are soft.
@@ -91,6 +95,8 @@ class Orders:
         self.centre = 0.5 * (self.low + self.high)
         self.level = np.zeros(size)
         self.piece = np.zeros((size, 4))
+        self._gross = np.maximum(span * (self.high - self.low), 1e-300)
+        self._everyone = np.arange(size)
         self._watch = WatchList(size, scale)
         self._move = np.zeros(size)
         self._leaving = np.zeros(size + 1, np.int64)
@@ -151,14 +157,20 @@ class Orders:
         else:
             np.multiply(self.span, eta, out=self.soft)
 
-    def recentre(self) -> float:
+    def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
-        if self._all_soft:
-            fill = self.fills()
-            moved = fill - self.centre
-            self.centre = fill
-            return float(self.soft @ (moved * moved))
-        return kernels.recentre(self.soft, self.level, self.piece, self._restless(), self.centre)
+        if self._all_soft and self._watch.partial:
+            kernels.gather(*self.legs, self._q, self.level)
+        listed = self._everyone if self._all_soft else self._restless()
+        stand = (self.level, self.piece)
+        return kernels.recentre(self.soft, self._gross, *stand, listed, self.centre)
+
+    def recentred(self, fill: Floats) -> tuple[float, float]:
+        """`recentre` where fills (n,) come from elsewhere: costs have a say in them."""
+        moved = np.abs(fill - self.centre)
+        self.centre = fill
+        shift = float((self.soft * moved / self._gross).max(initial=0.0))
+        return float(self.soft @ (moved * moved)), shift
 
     def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`."""

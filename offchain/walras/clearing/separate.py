@@ -101,12 +101,9 @@ class Separate:
         """See `Part.soften`; the costs' own curves stay as they are."""
         self.members.soften(eta, flat_only=flat_only)
 
-    def recentre(self) -> float:
+    def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
-        fill = self.fills()
-        moved = fill - self.members.centre
-        self.members.centre = fill
-        return float(self.members.soft @ (moved * moved))
+        return self.members.recentred(self.fills())
 
     def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`; unwatched blocks sit at ends that softness does not move."""
