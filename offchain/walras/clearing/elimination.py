@@ -15,6 +15,7 @@ from walras.clearing.jit import inline_kernel, kernel
 __all__ = ["Dense", "Elimination"]
 
 _WORTH = 0.2  # a product of fewer neighbours than this share of the rest is cheaper on its own
+_SPARSE = 0.1  # nonzeros over all entries beyond which there is nothing to gain
 Bits = NDArray[np.uint64]
 
 
@@ -42,28 +43,31 @@ class Elimination:
         self._start = np.zeros(size + 1, np.int64)
         self._row = np.zeros(size * (size + 1) // 2, np.int32)
         self._core = np.zeros(size, np.int64)
+        self._dense = Dense()
 
     def factorise(self, matrix: Floats) -> bool:
         """Factorise the lower triangle of `matrix`, overwritten; False if it is not positive."""
         lists = (self._pivot, self._start, self._row, self._core)
-        pattern(matrix, self._near, self._degree)
-        self._count = eliminate(matrix, self._near, self._degree, *lists)
+        self._count = 0
+        if pattern(matrix, self._near, self._degree) < _SPARSE * matrix.size:
+            self._count = eliminate(matrix, self._near, self._degree, *lists)
         if self._count < 0:
             return False
         self._matrix = matrix
         self._rest = self._core[: len(matrix) - self._count]
-        dense = np.asfortranarray(matrix[np.ix_(self._rest, self._rest)])
-        self._factor, failed = lapack.dpotrf(dense, lower=1, overwrite_a=1, clean=0)
-        return not failed
+        if self._count == 0:
+            return self._dense.factorise(matrix)
+        return self._dense.factorise(core_of(matrix, self._rest))
 
     def solve(self, right: Floats) -> Floats:
         """The solution (K,) for a right-hand side."""
         lists = (self._pivot[: self._count], self._start, self._row)
+        if self._count == 0:
+            return self._dense.solve(right)
         solution = right.copy()
         forward(self._matrix, *lists, solution)
         if len(self._rest):
-            core, _ = lapack.dpotrs(self._factor, solution[self._rest], lower=1, overwrite_b=1)
-            solution[self._rest] = core
+            solution[self._rest] = self._dense.solve(solution[self._rest])
         backward(self._matrix, *lists, solution)
         return solution
 
@@ -80,10 +84,14 @@ def _ones(word: np.uint64) -> int:
 
 
 @kernel
-def pattern(matrix: Floats, near: Bits, degree: Ints) -> None:
-    """near (K, K/64): a bit for every nonzero off the diagonal; degree (K,): how many."""
+def pattern(matrix: Floats, near: Bits, degree: Ints) -> int:
+    """near (K, K/64): a bit for every nonzero off the diagonal; degree (K,): how many.
+
+    Returns how many there are in the lower triangle.
+    """
     near[:] = np.uint64(0)
     degree[:] = 0
+    count = 0
     for i in range(len(matrix)):
         for j in range(i):
             if matrix[i, j] != 0.0:
@@ -91,6 +99,8 @@ def pattern(matrix: Floats, near: Bits, degree: Ints) -> None:
                 near[j, i >> 6] |= np.uint64(1) << np.uint64(i & 63)
                 degree[i] += 1
                 degree[j] += 1
+                count += 1
+    return count
 
 
 @inline_kernel
@@ -163,6 +173,17 @@ def _remove(matrix: Floats, near: Bits, degree: Ints, p: int, row: NDArray[np.in
         for w in range(near.shape[1]):
             total += _ones(near[i, w])
         degree[i] = total
+
+
+@kernel
+def core_of(matrix: Floats, core: Ints) -> Floats:
+    """The rows and columns `core` of the lower triangle as a matrix of their own."""
+    size = len(core)
+    part = np.zeros((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            part[i, j] = matrix[core[i], core[j]]
+    return part
 
 
 @kernel

@@ -1,10 +1,8 @@
 """`clear`: from a book to its clearing prices.
 
-Thick books start softened, so that Newton sees a smooth problem, and harden in a few stages
-(homotopy in the curves). Thin ones start with a strong market maker that then vanishes (homotopy
-in the maker).
-Sloped books end with exact Newton, which terminates finitely; flat steps keep a small proximal
-slope, whose centre follows the fill until it no longer matters.
+Books start softened, so that Newton sees a smooth problem, and harden in a few stages (homotopy in
+the curves). Sloped books end with exact Newton, which terminates finitely; flat steps keep a small
+proximal slope, whose centre follows the fill until it no longer matters.
 """
 
 import time
@@ -71,17 +69,16 @@ class _Search:
 
     def run(self, *, warm: bool) -> Clearing:
         """Search until the certificate holds, or stops improving."""
-        vanish = not self.thick and bool(self.market.maker.all()) and not self.any_flat
-        if not warm and not vanish:
+        if not warm:
             self._harden()
         found = None
         for attempt in range(4):
             if self.any_flat:
                 self._sharpen(1e-12 * 1e-2**attempt)
-            elif vanish:
-                self._vanish()
-            else:
+            elif self.thick or not self.market.maker.all():
                 self._exact()
+            else:
+                self._descend(again=attempt > 0)
             for correct in (False, True) if self.thick and not self.any_flat else (True,):
                 clearing = self._answer(correct=correct)
                 self._lap("certificate")
@@ -108,14 +105,15 @@ class _Search:
         self.newton.minimise(self.dual, 1e-14, 200)
         self._lap("newton")
 
-    def _vanish(self) -> None:
-        """Homotopy in the maker.
+    def _descend(self, *, again: bool) -> None:
+        """Newton to the last digit where a maker makes all prices unique.
 
-        Strong enough to take everything, then ten times weaker each stage.
+        When that was not enough, once more from a maker strong enough to take everything, ten times
+        weaker each stage.
         """
         self.dual.soften(0.0, flat_only=True)
         last = self.market.maker
-        maker = self.market.capacity / self.market.scale
+        maker = self.market.capacity / self.market.scale if again else last
         while np.any(maker > last):
             self.dual.maker = np.maximum(maker, last)
             self.dual.refresh()
