@@ -1,0 +1,1 @@
+"""The parts of the demonstration; `scripts/demo.py` plays them in order."""
