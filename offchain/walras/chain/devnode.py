@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,18 +80,22 @@ def start_anvil(
 ) -> Iterator[DevNode]:
     """Run Anvil on a free port until the block ends; `arguments` go to Anvil as they are."""
     port = port or free_port()
-    command = [anvil_binary(), "--port", str(port), "--silent", *arguments]
-    with (log or Path(os.devnull)).open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603
-    try:
-        yield _ready(process, f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
+    # Anvil keeps every block's state on disk and leaves it there: gigabytes after some tests.
+    with tempfile.TemporaryDirectory(prefix="walras-anvil-", ignore_cleanup_errors=True) as states:
+        own = ("--port", str(port), "--cache-path", states, "--silent")
+        with (log or Path(os.devnull)).open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603
+                [anvil_binary(), *own, *arguments], stdout=output, stderr=output
+            )
         try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield _ready(process, f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _ready(process: subprocess.Popen[bytes], url: str) -> DevNode:
