@@ -12,7 +12,7 @@ from walras.clearing.jit import inline_kernel, kernel
 from walras.clearing.joint import Blocks, Stand, member, own, predicted, root, stay
 from walras.clearing.kernels import demand
 
-__all__ = ["Room", "along", "commit", "follow", "leavers", "refresh", "replace", "watch"]
+__all__ = ["Room", "along", "commit", "curves", "follow", "leavers", "refresh", "replace", "watch"]
 
 
 class Room(NamedTuple):
@@ -205,6 +205,13 @@ def refresh(
         _supply(blocks, stand, b, -1.0, gradient)
         if bend:
             _curve(blocks, stand, b, 1.0, room, hessian)
+
+
+@kernel
+def curves(blocks: Blocks, stand: Stand, room: Room, hessian: Floats) -> None:
+    """hessian += curvature of all blocks on the present pieces."""
+    for b in range(len(blocks.member) - 1):
+        _curve(blocks, stand, b, 1.0, room, hessian)
 
 
 @kernel

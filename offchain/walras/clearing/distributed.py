@@ -69,6 +69,12 @@ class Shard:
         self._orders.refresh(q, gradient, hessian, curvature=curvature)
         return gradient, hessian if curvature else None
 
+    def curve(self) -> Floats:
+        """This shard's curvature as it stands."""
+        _, hessian = self._room()
+        self._orders.curve(hessian)
+        return hessian
+
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
         return self._orders.aim(direction, step)
@@ -134,6 +140,11 @@ class Shards:
             gradient += slope
             if bend is not None:
                 hessian += bend
+
+    def curve(self, hessian: Floats) -> None:
+        """See `Part.curve`."""
+        for bend in self._ask("curve"):
+            hessian += bend
 
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""

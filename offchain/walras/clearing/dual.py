@@ -72,6 +72,16 @@ class Dual:
         for part in self.parts:
             part.refresh(self.q, self._gradient, self.hessian, curvature=curvature)
 
+    def bend_anew(self) -> None:
+        """Compute the curvature anew where the dual stands.
+
+        What a steep slope leaves behind when it goes would drown flat ones and fill every zero.
+        """
+        self.era += 1
+        self.hessian[:] = 0.0
+        for part in self.parts:
+            part.curve(self.hessian)
+
     def soften(self, eta: float, *, flat_only: bool) -> None:
         """Tilt all curves by `eta`, or only those with a flat step.
 

@@ -144,7 +144,9 @@ class _Search:
                     self.dual.soften(eta, flat_only=True)
             self.dual.settle()
         if not self.thick and unique:
-            # products that nobody touches are the maker's alone, far below any error in cash
+            # what the maker alone decides lies far below any error in cash, and below the rounding
+            # that a gradient collects on its way
+            self.dual.refresh()
             self.newton.descend(self.dual, 5, 1)
         self._lap("sharpen")
 

@@ -80,7 +80,11 @@ class Groups:
         self._solve(self._level, self.price, self._fill, self._slope, self._inverse)
         gradient -= kernels.scatter(*self.members.legs, self._fill, np.zeros(len(q)))
         if curvature:
-            self._spread(self._slope, self._inverse, None, 1.0, hessian)
+            self.curve(hessian)
+
+    def curve(self, hessian: Floats) -> None:
+        """See `Part.curve`."""
+        self._spread(self._slope, self._inverse, None, 1.0, hessian)
 
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""

@@ -29,6 +29,7 @@ __all__ = [
     "ascending",
     "commit",
     "copy_rows",
+    "curve",
     "demand",
     "fills",
     "gather",
@@ -171,6 +172,20 @@ def refresh(
                     scaled = slope * leg_weight[a]
                     for b in range(begin, a + 1):
                         hessian[row, leg_product[b]] += scaled * leg_weight[b]
+
+
+@kernel
+def curve(
+    leg_ptr: Ints, leg_product: Products, leg_weight: Floats, piece: Floats, hessian: Floats
+) -> None:
+    """hessian += W' diag(slope) W on the present pieces, lower triangle."""
+    for i in range(len(piece)):
+        slope = piece[i, 3]
+        if slope != 0.0:
+            for a in range(leg_ptr[i], leg_ptr[i + 1]):
+                scaled = slope * leg_weight[a]
+                for b in range(leg_ptr[i], a + 1):
+                    hessian[leg_product[a], leg_product[b]] += scaled * leg_weight[b]
 
 
 @kernel

@@ -129,7 +129,7 @@ class Newton:
             length = self._root(dual, value, curvature, 0.3 * start)
         changed = dual.commit(length)
         if changed and not self.market.thick:
-            dual.refresh()  # what steep slopes leave behind when they go would fill every zero
+            dual.bend_anew()
         return length, changed
 
     def _root(self, dual: Dual, value: float, curvature: float, enough: float) -> float:

@@ -35,6 +35,9 @@ class Part(Protocol):
     ) -> None:
         """Stand at q and add this part's share from scratch; the hessian only if asked."""
 
+    def curve(self, hessian: Floats) -> None:
+        """Add this part's share of the curvature as it stands."""
+
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """Look along `direction`: `along(step)` with everything prepared up to `step`."""
 
@@ -113,6 +116,10 @@ class Orders:
         soft = (self.soft, self.centre)
         stand = (self.level, self.piece)
         kernels.refresh(*self.legs, *self.curves, *soft, q, *stand, gradient, hessian, curvature)
+
+    def curve(self, hessian: Floats) -> None:
+        """See `Part.curve`."""
+        kernels.curve(*self.legs, self.piece, hessian)
 
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""

@@ -74,6 +74,10 @@ class Separate:
         kernels.gather(*self.members.legs, q, self._stand.level)
         blocks.refresh(self._blocks, self._stand, gradient, hessian, curvature, self._room)
 
+    def curve(self, hessian: Floats) -> None:
+        """See `Part.curve`."""
+        blocks.curves(self._blocks, self._stand, self._room, hessian)
+
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
         self._direction, self._seen = direction, step
