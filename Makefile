@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compile demo test gas bench lint fmt lock clean distclean
+.PHONY: help setup compile demo test gas times bench lint fmt lock clean distclean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -50,10 +50,13 @@ demo: setup ## Run a real market on Anvil from sealed orders to a proven batch
 test: setup ## Run all tests
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-gas: setup ## Measure gas and write snapshots/gas.json
+gas: setup ## Measure gas; write snapshots/gas.json and the README's table
 	$(PY) scripts/gas.py $(ARGS)
 
-bench: setup ## Measure the clearing and the unsealing
+times: setup ## Measure the unsealing and a batch of 500 auths; write snapshots/times.json and the README's table
+	$(PY) scripts/times.py $(ARGS)
+
+bench: setup ## Measure the clearing engine beside other solvers
 	$(PY) -m benchmarks $(ARGS)
 
 lint: setup ## Check style and types of Python and Solidity

@@ -7,6 +7,7 @@ function returns the duals of the rows, which times the reference prices are the
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import clarabel
 import highspy
@@ -148,7 +149,8 @@ def _highs(program: Program, limit: float) -> tuple[Floats, Floats]:
     model.a_matrix_.start_ = program.rows.indptr
     model.a_matrix_.index_ = program.rows.indices
     model.a_matrix_.value_ = program.rows.data
-    highs = highspy.Highs()
+    create: Any = highspy.Highs  # it carries no types
+    highs = create()
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("threads", 1)
     highs.setOptionValue("time_limit", limit)

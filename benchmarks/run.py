@@ -5,20 +5,24 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
+from benchmarks.integer import integer_step, start_up
 from benchmarks.libraries import LIBRARIES, Program, SkippedError
 from walras.clearing import Book, clear, evaluate
 from walras.clearing.book import Floats
 from walras.clearing.generator import market, perturbed, with_groups
 
-__all__ = ["Cell", "Grid", "run"]
+__all__ = ["ENGINE", "RESULTS", "Cell", "Grid", "load", "run"]
 
-_RESULTS = Path(__file__).parent / "results"
-_ENGINE = "engine"
+RESULTS = Path(__file__).parent / "results"
+ENGINE = "engine"
+_RUNS, _BUDGET = 5, 12.0  # runs of each solver at most, and processor seconds it may spend on them
+Answer = tuple[Floats, Floats, Floats | None]
 
 
 @dataclass(frozen=True)
@@ -46,71 +50,106 @@ class Grid:
     limit: float
 
 
+@dataclass(frozen=True)
+class _Market:
+    """A book, the prices to start from (warm) and whether the libraries can take part."""
+
+    label: str
+    flat: float
+    book: Book
+    start: Floats | None = None
+    open: bool = True
+
+
 def run(grid: Grid, name: str) -> list[Cell]:
     """Run the grid, print progress, store `results/<name>.json`; returns the cells."""
-    wanted = set(grid.solvers.split(",")) if grid.solvers else {_ENGINE, *LIBRARIES}
-    clear(market(3, 600, 0.2))
+    wanted = set(grid.solvers.split(",")) if grid.solvers else {ENGINE, *LIBRARIES}
+    clear(with_groups(market(3, 600, 0.2), 0.2))  # compiles what is not in the cache
     cells = []
-    for label, flat, book, start in _markets(grid, large=wanted == {_ENGINE}):
-        for solver in (_ENGINE, *LIBRARIES):
-            if solver not in wanted or (solver != _ENGINE and (start is not None or book.groups)):
-                continue
-            cell = _measure(label, flat, book, solver, start, grid.limit)
+    for place in _markets(grid):
+        for cell in _measure(place, wanted, grid.limit):
             cells.append(cell)
-            print(f"{label:24} flat {flat:4.0%}  {solver:9} {_brief(cell)}", flush=True)
+            print(f"{place.label:24} flat {place.flat:4.0%}  {cell.solver:9} {_brief(cell)}")
+    if not grid.quick and not grid.markets and ENGINE in wanted:
+        cells += [Cell(*found) for found in (integer_step(500, 100_000), start_up())]
     _store(cells, name or ("quick" if grid.quick else "grid"))
     return cells
 
 
-def _markets(grid: Grid, *, large: bool) -> Iterator[tuple[str, float, Book, Floats | None]]:
-    """(label, flat share, book, warm prices) from small to large."""
+def load(name: str) -> list[Cell]:
+    """The cells of a stored run."""
+    return [Cell(**cell) for cell in json.loads((RESULTS / f"{name}.json").read_text())["cells"]]
+
+
+def _markets(grid: Grid) -> Iterator[_Market]:
+    """From small to large; the largest are beyond every library but the engine."""
     sizes = [("small", 10, 1_000), ("medium", 100, 10_000), ("thin", 500, 1_000)]
     if not grid.quick:
-        sizes += [("thin", 1_000, 10_000), ("headline", 500, 100_000)]
-    if large:
-        sizes += [("huge", 1_000, 1_000_000)]
+        sizes += [("thin", 1_000, 10_000), ("headline", 500, 100_000), ("huge", 1_000, 1_000_000)]
     for label, products, orders in sizes:
         if grid.markets not in label:
             continue
         for flat in (0.0, 0.2, 1.0):
             book = market(products, orders, flat, seed=1, maker=False)
-            yield f"{label} {products}x{orders}", flat, book, None
+            yield _Market(f"{label} {products}x{orders}", flat, book, open=label != "huge")
             if label in ("medium", "headline", "huge"):
-                yield f"{label} warm 1 %", flat, perturbed(book, 0.01), clear(book).prices
+                start = clear(book).prices
+                yield _Market(f"{label} warm 1 %", flat, perturbed(book, 0.01), start, open=False)
             if label in ("medium", "headline"):
-                yield f"{label} 20 % in groups", flat, with_groups(book, 0.2), None
+                bound = with_groups(book, 0.2)
+                yield _Market(f"{label} 20 % in groups", flat, bound, open=False)
 
 
-def _measure(
-    label: str, flat: float, book: Book, solver: str, start: Floats | None, limit: float
-) -> Cell:
-    place = (label, book.products, book.orders, flat, solver)
-    solve: Callable[[], tuple[Floats, Floats, Floats | None]]
-    if solver == _ENGINE:
+def _measure(place: _Market, wanted: set[str], limit: float) -> Iterator[Cell]:
+    """Round by round, every solver once a round, so that a busy spell of the machine hits all."""
+    program = Program.of(place.book) if place.open and wanted != {ENGINE} else None
+    solvers = {ENGINE: partial(_engine, place)} if ENGINE in wanted else {}
+    if program is not None:
+        for name, library in LIBRARIES.items():
+            if name in wanted:
+                solvers[name] = partial(_library, library, program, limit)
+    times: dict[str, list[float]] = {name: [] for name in solvers}
+    answers: dict[str, Answer] = {}
+    skipped: dict[str, str] = {}
+    if ENGINE in solvers:
+        solvers[ENGINE]()
+    for _ in range(_RUNS):
+        for name, solve in solvers.items():
+            if name in skipped or sum(times[name]) * (1 + 1 / max(len(times[name]), 1)) > _BUDGET:
+                continue
+            begun = time.process_time()
+            try:
+                answers[name] = solve()
+            except SkippedError as reason:
+                skipped[name] = str(reason)
+            else:
+                times[name].append(time.process_time() - begun)
+    for name in solvers:
+        key = (place.label, place.book.products, place.book.orders, place.flat, name)
+        if name in skipped:
+            yield Cell(*key, None, 0, None, skipped[name])
+        else:
+            proof = _certificate(place.book, answers[name])
+            yield Cell(*key, median(times[name]), len(times[name]), proof)
 
-        def solve() -> tuple[Floats, Floats, Floats | None]:
-            found = clear(book, warm=start)
-            return found.prices, found.fills, found.group_prices
 
-        solve()
-    else:
-        program = Program.of(book)
+def _engine(place: _Market) -> Answer:
+    found = clear(place.book, warm=place.start)
+    return found.prices, found.fills, found.group_prices
 
-        def solve() -> tuple[Floats, Floats, Floats | None]:
-            return *program.answer(*LIBRARIES[solver](program, limit)), None
 
-    times: list[float] = []
-    while len(times) < 5 and (sum(times) < 5.0 or (solver == _ENGINE and len(times) < 3)):
-        begun = time.process_time()
-        try:
-            prices, fills, shadow = solve()
-        except SkippedError as reason:
-            return Cell(*place, None, 0, None, str(reason))
-        times.append(time.process_time() - begun)
-    certificate = np.inf
-    if np.all(np.isfinite(prices)) and np.all(np.isfinite(fills)):
-        certificate = evaluate(book, prices, fills, shadow).certificate
-    return Cell(*place, median(times), len(times), certificate)
+def _library(
+    library: Callable[[Program, float], tuple[Floats, Floats]], program: Program, limit: float
+) -> Answer:
+    return *program.answer(*library(program, limit)), None
+
+
+def _certificate(book: Book, answer: Answer) -> float:
+    """No solver is believed: infinite unless the judge finds a proof."""
+    prices, fills, shadow = answer
+    if not (np.all(np.isfinite(prices)) and np.all(np.isfinite(fills))):
+        return float("inf")
+    return evaluate(book, prices, fills, shadow).certificate
 
 
 def _brief(cell: Cell) -> str:
@@ -120,11 +159,11 @@ def _brief(cell: Cell) -> str:
 
 
 def _store(cells: list[Cell], name: str) -> None:
-    _RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
     stored = {
         "machine": platform.processor() or platform.machine(),
         "python": platform.python_version(),
         "time": "median processor seconds, one thread",
         "cells": [asdict(cell) for cell in cells],
     }
-    (_RESULTS / f"{name}.json").write_text(json.dumps(stored, indent=1) + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(stored, indent=1) + "\n")

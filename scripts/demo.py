@@ -2,7 +2,8 @@
 
 Bidders with accounts of their own seal orders of every kind, three of them bad ones; the operator's
 clearer, a process of its own, publishes the key, finds the prices and settles; everybody withdraws,
-and the batch is audited from chain data alone. Tables appear here, pictures and a report in build/demo.
+and the batch is audited from chain data alone. Tables appear here, pictures and a report in
+build/demo.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -24,19 +25,18 @@ ROOT: Final = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from scripts._demo.book import make_book  # noqa: E402  needs the path
-from scripts._demo.clearer import AUCTION, running_clearer  # noqa: E402
-from scripts._demo.market import OPERATOR_KEY, open_venue  # noqa: E402
+from scripts._demo.clearer import AUCTION, Clearer, running_clearer  # noqa: E402
+from scripts._demo.market import open_venue  # noqa: E402
 from scripts._demo.outcome import balances, read_outcome  # noqa: E402
 from scripts._demo.play import BATCH, Play  # noqa: E402
 from scripts._demo.report import report  # noqa: E402
 from scripts._demo.show import show  # noqa: E402
 from scripts._demo.stages import Stages  # noqa: E402
-from scripts._demo.stocks import read_stocks  # noqa: E402
-from scripts._demo.wallet import CommandFailed, Wallet  # noqa: E402
+from scripts._demo.stocks import Stock, read_stocks  # noqa: E402
+from scripts._demo.wallet import CommandFailed  # noqa: E402
 from walras.chain.devnode import DevNode, start_anvil  # noqa: E402
+from walras.chain.events import Settled  # noqa: E402
 from walras.errors import WalrasError  # noqa: E402
-
-PASSWORD: Final = "correct horse battery staple"  # noqa: S105  play money
 
 
 @click.command()
@@ -78,35 +78,16 @@ def _play(
     out: Path,
 ) -> None:
     """The auction, from tokens to pictures."""
-    accounts, auths, seed = size
     stocks, stages = read_stocks(), Stages(console)
-    book = make_book(stocks, accounts, auths, seed)
+    book = make_book(stocks, *size)
     days = ", ".join(f"{s.symbol} {s.close}" for s in stocks)
     console.print(f"[bold]Walras[/], a sealed batch auction on a private chain at {node.url}")
     console.print(f"[dim]Last closes of {stocks[0].day}: {days}[/]\n")
     with stages.stage("market", "tokens, contracts, house and bond are put in place"):
         venue = open_venue(node, stocks, out / "plan.toml")
-    wallet = _wallet(node, venue.market.address, private, out)
-    seed_file, key_file = private / "seed", private / "operator.key"
-    wallet.here("clearer", "new-seed", str(seed_file))
-    key_file.write_text(OPERATOR_KEY)
-    wallet.here("account", "import", "operator", "--key-file", str(key_file), "--light")
-    clearer = cleanup.enter_context(
-        running_clearer(wallet, seed_file, private / "state", out / "clearer.log")
-    )
-    (out / "auction.json").write_text(json.dumps(AUCTION, indent=2) + "\n")
-    play = Play(venue, wallet, stages, book, out / "orders")
-    play.directory.mkdir()
-    with wallet.shell("clear", str(out / "auction.json")) as compiled:
-        play.open_accounts()
-        play.deposit(stocks)
-        with stages.stage("compile", "the solver is compiled"):
-            compiled()
-    with stages.stage("clearer", "the clearer has registered the keys of the next batches"):
-        clearer.wait_for(lambda: any(venue.market.read_all([("keyHash", BATCH)])[0]))
-    venue.to(venue.market.schedule.start(BATCH))
-    play.seal()
-    settled = play.close(clearer)
+    play = Play(venue, venue.wallet(private), stages, book, out / "orders")
+    clearer = cleanup.enter_context(running_clearer(play.wallet, out / "clearer.log"))
+    settled = _auction(play, clearer, stocks, out)
     audit = play.withdraw()
     outcome = read_outcome(venue, settled, book, play.addresses)
     books = balances(venue, outcome, list(play.addresses.values()))
@@ -126,10 +107,21 @@ def _play(
         console.print(f"  {path}", soft_wrap=True)
 
 
-def _wallet(node: DevNode, market: str, private: Path, out: Path) -> Wallet:
-    password = private / "password"
-    password.write_text(PASSWORD + "\n")
-    return Wallet(node.url, market, node.client.chain_id, private, password)
+def _auction(play: Play, clearer: Clearer, stocks: Sequence[Stock], out: Path) -> Settled:
+    """From everybody's first account to the settlement."""
+    (out / "auction.json").write_text(json.dumps(AUCTION, indent=2) + "\n")
+    play.directory.mkdir()
+    market, stage = play.venue.market, play.stages.stage
+    with play.wallet.shell("clear", str(out / "auction.json")) as compiled:
+        play.open_accounts()
+        play.deposit(stocks)
+        with stage("compile", "the solver is compiled"):
+            compiled()
+    with stage("clearer", "the clearer has registered the keys of the next batches"):
+        clearer.wait_for(lambda: any(market.read_all([("keyHash", BATCH)])[0]))
+    play.venue.to(market.schedule.start(BATCH))
+    play.seal()
+    return play.close(clearer)
 
 
 def _fresh(out: Path) -> None:

@@ -88,7 +88,8 @@ struct StandingView {
 contract WalrasLens {
     uint16 private constant CASH = type(uint16).max;
     uint8 private constant LEAST_UNITS = 10;
-    uint256 private constant TOKEN_GAS = 100_000; // no token takes more to say what it is called
+    uint256 private constant TOKEN_GAS = 200_000; // for one question to a token
+    uint256 private constant MOST_BYTES = 256; // read of its answer
 
     /// @notice The whole market.
     function market(IWalras walras) external view returns (MarketView memory v) {
@@ -163,52 +164,41 @@ contract WalrasLens {
         v.decimals = decimals > type(uint8).max ? 0 : uint8(decimals);
     }
 
+    /// @dev What a token answers, nothing if it fails. It cannot burn the gas of the others, nor make this pay for an endless answer.
+    function _ask(address token, bytes memory question) private view returns (bytes memory answer) {
+        assembly ("memory-safe") {
+            let success := staticcall(TOKEN_GAS, token, add(question, 32), mload(question), 0, 0)
+            let size := mul(success, returndatasize())
+            if gt(size, MOST_BYTES) { size := MOST_BYTES }
+            answer := mload(0x40)
+            mstore(answer, size)
+            returndatacopy(add(answer, 32), 0, size)
+            mstore(0x40, add(answer, and(add(size, 63), not(31))))
+        }
+    }
+
     /// @dev Decoding by hand: try/catch does not catch an answer of another shape.
     function _number(address token, bytes memory question) private view returns (uint256) {
-        (bool success, bytes memory answer) = token.staticcall{gas: TOKEN_GAS}(question);
-        return success && answer.length >= 32 ? abi.decode(answer, (uint256)) : 0;
+        bytes memory answer = _ask(token, question);
+        return answer.length >= 32 ? abi.decode(answer, (uint256)) : 0;
     }
 
-    /// @dev A string, or the bytes32 some old tokens return; nothing if it is no UTF-8, which would hide the whole answer.
+    /// @dev A string, or the bytes32 some old tokens return.
     function _text(address token, bytes memory question) private view returns (string memory) {
-        (bool success, bytes memory answer) = token.staticcall{gas: TOKEN_GAS}(question);
-        if (!success || answer.length < 32) return "";
-        bytes memory text = _bytes(answer);
-        return _isText(text) ? string(text) : "";
-    }
-
-    function _bytes(bytes memory answer) private pure returns (bytes memory text) {
+        bytes memory answer = _ask(token, question);
+        if (answer.length < 32) return "";
         if (answer.length >= 64) {
             (uint256 head, uint256 size) = abi.decode(answer, (uint256, uint256));
-            if (head == 32 && size <= answer.length - 64) return abi.decode(answer, (bytes));
+            if (head == 32 && size <= answer.length - 64) return abi.decode(answer, (string));
         }
         uint256 length;
         while (length < 32 && answer[length] != 0) {
             ++length;
         }
-        text = new bytes(length);
+        bytes memory text = new bytes(length);
         for (uint256 i; i < length; ++i) {
             text[i] = answer[i];
         }
-    }
-
-    /// @dev RFC 3629: lead bytes and as many continuations as they announce, nothing overlong, no surrogate.
-    function _isText(bytes memory text) private pure returns (bool) {
-        uint256 i;
-        while (i < text.length) {
-            uint256 lead = uint8(text[i++]);
-            if (lead < 0x80) continue;
-            if (lead < 0xc2 || lead > 0xf4) return false;
-            uint256 more = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-            if (i + more > text.length) return false;
-            uint256 second = uint8(text[i]);
-            uint256 low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-            uint256 high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-            if (second < low || second > high) return false;
-            for (++i; more > 1; --more) {
-                if (uint8(text[i++]) >> 6 != 2) return false;
-            }
-        }
-        return true;
+        return string(text);
     }
 }

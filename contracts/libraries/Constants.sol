@@ -23,20 +23,20 @@ uint16 constant CASH = type(uint16).max; // asset id
 
 /* Capacity, docs/SPEC.md §2: upper bounds of what a settlement spends, measured by scripts/gas.py */
 
-uint256 constant UNIT_GAS = 2_048; // {gas/unit}
-uint256 constant SUBMISSION_GAS = 15_200;
-uint256 constant BYTE_GAS = 30;
-uint256 constant PRODUCT_GAS = 9_700;
-uint256 constant AUTH_GAS = 2_500;
-uint256 constant LEG_GAS = 900;
-uint256 constant STEP_GAS = 700;
+uint256 constant UNIT_GAS = 2_560; // {gas/unit}
+uint256 constant SUBMISSION_GAS = 14_500;
+uint256 constant BYTE_GAS = 25;
+uint256 constant PRODUCT_GAS = 11_400;
+uint256 constant AUTH_GAS = 2_700;
+uint256 constant LEG_GAS = 1_000;
+uint256 constant STEP_GAS = 500;
 uint256 constant LIMIT_GAS = 1_500;
 uint256 constant COST_GAS = 3_500;
 uint256 constant TERM_GAS = 900;
-uint256 constant WORD_GAS = 22_500;
+uint256 constant WORD_GAS = 23_500;
 uint256 constant MIN_UNITS = 10;
 // {byte/unit} share of a 128 KiB transaction
-uint256 constant UNIT_BYTES = 15;
+uint256 constant UNIT_BYTES = 19;
 // {byte} account, length and counts before each payload of a settlement
 uint256 constant ITEM_HEAD = 24;
 uint256 constant SHADOW_BYTES = 20; // {byte} a shadow price there

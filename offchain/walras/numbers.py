@@ -63,18 +63,18 @@ MAX_TERMS: Final = 16  # auths of one cost
 
 MIN_UNITS: Final = 10  # capacity units a seal may declare
 MAX_UNITS: Final = 255
-UNIT_GAS: Final = 2_048
-UNIT_BYTES: Final = 15  # of a settlement's calldata
-SUBMISSION_GAS: Final = 15_200
-BYTE_GAS: Final = 30
-PRODUCT_GAS: Final = 9_700
-AUTH_GAS: Final = 2_500
-LEG_GAS: Final = 900
-STEP_GAS: Final = 700
+UNIT_GAS: Final = 2_560
+UNIT_BYTES: Final = 19  # of a settlement's calldata
+SUBMISSION_GAS: Final = 14_500
+BYTE_GAS: Final = 25
+PRODUCT_GAS: Final = 11_400
+AUTH_GAS: Final = 2_700
+LEG_GAS: Final = 1_000
+STEP_GAS: Final = 500
 LIMIT_GAS: Final = 1_500
 COST_GAS: Final = 3_500
 TERM_GAS: Final = 900
-WORD_GAS: Final = 22_500
+WORD_GAS: Final = 23_500
 
 
 def floor_div(a: int, b: int) -> int:

@@ -14,9 +14,10 @@ from scripts._demo.stocks import Stock
 __all__ = ["Bidder", "make_book"]
 
 _NAMES: Final = (
-    "alice bob carol dave erin frank grace heidi isaac judy kim leo mia nora oscar peggy quinn "
-    "rupert sybil trent uma victor wendy xavier yara zoe"
-).split()
+    *("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "isaac", "judy", "kim"),
+    *("leo", "mia", "nora", "oscar", "peggy", "quinn", "rupert", "sybil", "trent", "uma"),
+    *("victor", "wendy", "xavier", "yara", "zoe"),
+)
 _UNIT: Final = 1_000  # dollars in one unit of a basket
 
 Auth = dict[str, Any]
@@ -196,9 +197,7 @@ def _rebalancer(desk: _Desk) -> Iterator[Auth]:
     while True:
         gets, gives, also = desk.pick(3)
         weights = {gets.symbol: "0.5", gives.symbol: "-0.75", also.symbol: "0.25"}
-        price = sum(
-            float(w) * desk.opinion(s) for w, s in zip(weights.values(), (gets, gives, also))
-        )
+        price = 0.5 * desk.opinion(gets) - 0.75 * desk.opinion(gives) + 0.25 * desk.opinion(also)
         limit = round(desk.between(20, 120))
         demand = {"min_rate": -limit, "max_rate": limit, "price": f"{price:.2f}"}
         yield {

@@ -11,18 +11,18 @@ import numpy as np
 
 mpl.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first)
-from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from scripts._demo.depth import book_of  # noqa: E402
-from scripts._demo.outcome import Outcome  # noqa: E402
+from scripts._demo.depth import book_of
+from scripts._demo.outcome import Outcome
 
 __all__ = ["draw_charts"]
 
 _DEMAND, _SUPPLY, _CLEARED, _QUIET = "#1f5fa8", "#c2452d", "#1a1a1a", "#8a8a8a"
 _STOCKS: Final = ("#1f5fa8", "#e0972f", "#3b8f5a", "#8d5aa5", "#c2452d")
 _SPAN: Final = 0.045  # of the clearing price, either way
-_STYLE: Final[dict[str, Any]] = {
+_STYLE: Final[Any] = {
     "font.size": 10,
     "font.family": "DejaVu Sans",
     "axes.spines.top": False,

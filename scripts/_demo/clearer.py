@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from scripts._demo.market import OPERATOR_KEY
 from scripts._demo.wallet import CommandFailed, Wallet
 
 __all__ = ["AUCTION", "Clearer", "running_clearer"]
@@ -59,9 +60,14 @@ class Clearer:
 
 
 @contextmanager
-def running_clearer(wallet: Wallet, seed: Path, state: Path, log: Path) -> Iterator[Clearer]:
-    """`walras clearer run` until the block ends."""
-    words = ["clearer", "run", "--seed", str(seed), "--state-dir", str(state), "--poll", "0.1"]
+def running_clearer(wallet: Wallet, log: Path) -> Iterator[Clearer]:
+    """`walras clearer run` with the operator's account and a new seed, until the block ends."""
+    seed, key = wallet.data_dir / "seed", wallet.data_dir / "operator.key"
+    wallet.here("clearer", "new-seed", str(seed))
+    key.write_text(OPERATOR_KEY)
+    wallet.here("account", "import", "operator", "--key-file", str(key), "--light")
+    words = ["clearer", "run", "--seed", str(seed), "--poll", "0.1"]
+    words += ["--state-dir", str(wallet.data_dir / "state")]
     command = wallet.command(*words, account="operator")
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream)

@@ -10,6 +10,7 @@ from typing import Final
 from eth_account import Account
 
 from scripts._demo.stocks import Stock
+from scripts._demo.wallet import Wallet
 from walras.batch import CASH
 from walras.chain.deploy import deploy_contract, open_market
 from walras.chain.devnode import DevNode
@@ -26,6 +27,7 @@ _FAUCET: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"  # the second one,
 _CASH: Final = ("Dollar", "USD", 6)
 _ENDOWMENT: Final = 2_000_000  # dollars of cash and of every stock for every bidder
 _ETHER: Final = 10**18
+_PASSWORD: Final = "correct horse battery staple"  # noqa: S105  play money
 
 # One cent a share is one cash unit a lot, so every price in cents is exact.
 _MARKET: Final = """\
@@ -34,7 +36,7 @@ _MARKET: Final = """\
 cash = "mock:USD:6"
 cash_unit = "0.000001"
 block_time = 12
-capacity = 8000
+capacity = 6000
 cash_cap = "500000000"
 bond = "10000"
 compensation = "0.05"
@@ -77,7 +79,7 @@ class Venue:
         tokens = {asset: self.market.token(asset) for asset in amounts}
         client = self.node.client
         nonce = int(client.rpc("eth_getTransactionCount", _FAUCET, "latest"), 16)
-        transactions = []
+        transactions: list[list[dict[str, str]]] = []
         for owner in owners:
             self.node.set_balance(owner, 10 * _ETHER)
             for asset, amount in amounts.items():
@@ -85,6 +87,13 @@ class Venue:
                 sent = {**mint.request(), "from": _FAUCET, "gas": hex(100_000)}
                 transactions.append([{**sent, "nonce": hex(nonce + len(transactions))}])
         client.rpc_many("eth_sendTransaction", transactions)
+
+    def wallet(self, directory: Path) -> Wallet:
+        """A terminal whose accounts lie in an existing directory."""
+        password = directory / "password"
+        password.write_text(_PASSWORD + "\n")
+        node = self.node
+        return Wallet(node.url, self.market.address, node.client.chain_id, directory, password)
 
     def to(self, timestamp: int) -> None:
         """Move the chain's clock forward."""

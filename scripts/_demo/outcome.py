@@ -11,7 +11,6 @@ from eth_utils.address import to_checksum_address
 
 from scripts._demo.book import Bidder
 from scripts._demo.market import Venue
-from scripts._demo.play import BATCH
 from walras.auths import Auth
 from walras.batch import CASH, BatchState
 from walras.certificate import Opened, Settlement, evaluate, open_batch

@@ -176,7 +176,7 @@ def _words(missing: Mapping[str, str]) -> list[str]:
 
 
 def _withdrawable(held: Mapping[str, str]) -> list[str]:
-    """Assets of which at least one base unit is in the market: six decimals of cash, 18 of stock."""
+    """Assets of which a base unit is in the market: cash has six decimals, stocks have 18."""
     least = {asset: Fraction(1, 10**6 if asset == "USD" else 10**18) for asset in held}
     return [asset for asset, amount in held.items() if Fraction(amount) >= least[asset]]
 

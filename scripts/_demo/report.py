@@ -9,7 +9,6 @@ from typing import Any
 
 from scripts._demo.outcome import Outcome
 from scripts._demo.play import BATCH
-from walras.units import exact_text
 
 __all__ = ["report"]
 
@@ -17,17 +16,17 @@ __all__ = ["report"]
 def report(
     outcome: Outcome, audit: Mapping[str, Any], seal_median: int, seconds: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Prices in dollars a share; surplus, gap and turnover in dollars, as decimal text."""
+    """Prices in dollars a share; surplus, gap and turnover in dollars."""
     return {
         "batch": BATCH,
         "products": list(outcome.symbols),
-        "prices": {outcome.symbols[k]: _text(p, 9) for k, p in outcome.prices.items()},
+        "prices": {outcome.symbols[k]: round(float(p), 9) for k, p in outcome.prices.items()},
         "auths": outcome.auths,
         "filled": outcome.filled,
         "voids": dict(Counter(reason.name for reason in outcome.voids.values())),
-        "surplus": _text(Fraction(audit["surplus"]), 9),
-        "gap": _text(outcome.gap, 15),
-        "turnover": _text(outcome.turnover, 9),
+        "surplus": round(float(Fraction(audit["surplus"])), 9),
+        "gap": float(outcome.gap),
+        "turnover": round(float(outcome.turnover), 9),
         "gas": {
             "seal_median": seal_median,
             "settle": outcome.settle_gas,
@@ -35,7 +34,3 @@ def report(
         },
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
-
-
-def _text(value: Fraction, places: int) -> str:
-    return exact_text(value, places=places).replace(",", "").removeprefix("≈")

@@ -26,7 +26,7 @@ class Stages:
     def stage(
         self, name: str, title: str, total: int | None = None
     ) -> Iterator[Callable[[], None]]:
-        """Show that something is under way; what it yields is called after each of `total` steps."""
+        """Show that something is under way; call what it yields after each of `total` steps."""
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
         if total is not None:
             columns += [BarColumn(bar_width=24), MofNCompleteColumn()]

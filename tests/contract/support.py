@@ -49,9 +49,9 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "cover_cap": 1 << 50,
     "bond": 200_000,
     "compensation": 1_000,
-    # one unit of capacity costs 2,048 gas · 125·2^29 X40 = 125 cash units
+    # one unit of capacity costs 2,560 gas · 25·2^31 X40 = 125 cash units
     "cash_per_wei": 1 << 20,
-    "min_base_fee": 125 << 9,
+    "min_base_fee": 25 << 11,
 }
 UNIT_FEE: Final = 125 * X40
 

@@ -8,6 +8,7 @@ from tests.contract.batches import buys, enter
 from tests.contract.support import (
     ALL,
     OPERATOR,
+    PARAMETERS,
     UNIT_FEE,
     Bench,
     address,
@@ -62,12 +63,12 @@ def test_seal_stores_hash_units_and_batch(open_batch: Bench) -> None:
         (9, 60, False),
         (10, 0, False),
         (10, 1, True),
-        (10, 126, True),
-        (10, 127, False),
-        (11, 141, True),
-        (11, 142, False),
-        (255, 3_801, True),
-        (255, 3_802, False),
+        (10, 168, True),
+        (10, 169, False),
+        (11, 187, True),
+        (11, 188, False),
+        (255, 4_823, True),
+        (255, 4_824, False),
         (255, 66_000, False),
         (0, 0, False),
     ],
@@ -162,9 +163,9 @@ def test_capacity_is_the_last_unit(open_batch: Bench) -> None:
 
 def test_fee_follows_the_base_fee_above_its_least(open_batch: Bench) -> None:
     bench = open_batch
-    least = 125 << 9
+    least = PARAMETERS["min_base_fee"]
     for base_fee in (0, 1, least - 1, least, least + 1, 3 * least):
-        fee = 10 * 2_048 * max(base_fee, least) << 20
+        fee = 10 * 2_560 * max(base_fee, least) << 20
         assert bench.look("admissionFee", 10, base_fee=base_fee) == (fee, 0)
     before = bench.balance(ALICE, CASH)
     bench.do(ALICE, "seal", 10, bytes(80), 1, base_fee=2 * least)

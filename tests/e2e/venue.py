@@ -48,7 +48,7 @@ def terms(operator: str, cash: str, schedule: Schedule) -> Terms:
         cash_unit=CASH_UNIT,
         schedule=schedule,
         block_time=1,
-        capacity=8_000,
+        capacity=6_000,
         cash_cap=1 << 40,
         cover_cap=1 << 50,
         bond=1_000,

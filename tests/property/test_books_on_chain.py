@@ -60,7 +60,7 @@ class Venue:
             self.libraries,
             self.cash,
             cash_unit=book.cash_unit,
-            capacity=8_250,
+            capacity=6_500,
             cash_cap=CASH_CAP,
             cover_cap=COVER_CAP,
             bond=0,

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.reference.active_set import clear_exactly
@@ -41,6 +41,7 @@ def test_prices_fills_and_surplus_are_those_of_exact_arithmetic(
 
 
 @given(seeds, st.integers(1, 3), st.integers(2, 6), st.integers(1, 3))
+@example(227132, 1, 2, 3)  # far out, its shadow prices hardly bend
 @settings(max_examples=15, deadline=None)
 def test_costs_too(seed: int, products: int, orders: int, groups: int) -> None:
     draft = random_draft(seed, products, orders)

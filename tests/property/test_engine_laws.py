@@ -93,8 +93,8 @@ def test_splitting_an_order_changes_nothing(seed: int, share: float) -> None:
 def test_an_order_that_does_not_trade_changes_nothing(seed: int) -> None:
     draft = mixed(seed, 0.0)
     plain = clear(draft.book())
-    low = 0.5 * float(plain.prices[0])
-    draft.order({0: 1.0}, (0.0, low), (1e4, 0.9 * low))
+    price = float(plain.prices[0])  # negative where a strange book wants it so
+    draft.order({0: 1.0}, (0.0, price - 0.5 * abs(price)), (1e4, price - 0.6 * abs(price)))
     more = clear(draft.book())
     same(more.prices, plain.prices)
     assert more.fills[40] == 0.0

@@ -48,12 +48,14 @@ def value(points: list[tuple[Fraction, Fraction]], fill: Fraction) -> Fraction:
 
 
 def solve(matrix: list[Vector], right: Vector) -> Vector:
-    """Gaussian elimination with pivoting."""
+    """Gaussian elimination with pivoting, for a matrix that may be semidefinite."""
     size = len(right)
     rows = [[*row, side] for row, side in zip(matrix, right, strict=True)]
     for k in range(size):
         pivot = max(range(k, size), key=lambda r: abs(rows[r][k]))
         rows[k], rows[pivot] = rows[pivot], rows[k]
+        if rows[k][k] == 0:  # nothing bends in this direction: stay, or walk if something pulls
+            rows[k][k] = Fraction(1, 1000)
         for r in range(size):
             if r != k and rows[r][k]:
                 factor = rows[r][k] / rows[k][k]
@@ -85,9 +87,6 @@ def clear_exactly(book: Book, steps: int = 400) -> Exact:
         slope, bend = gradient(point)
         if not any(slope):
             return _answer(book, curves, terms, point, reference, maker)
-        for k in range(len(point)):
-            if bend[k][k] == 0:
-                bend[k][k] = Fraction(1, 1000)
         move = solve(bend, [-g for g in slope])
         full = [p + m for p, m in zip(point, move, strict=True)]
         if not any(gradient(full)[0]):

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field, replace
 from tests.reference.curves import Cost, Order, Steps
 
 UNOPENED, MALFORMED, OVERSIZED, EXPIRED, UNCOVERED, RENT = 1, 2, 3, 4, 5, 6
-UNIT_GAS = 2_048
+UNIT_GAS = 2_560
 GAS = {
-    "submission": 15_200,
-    "byte": 30,
-    "product": 9_700,
-    "auth": 2_500,
-    "leg": 900,
-    "step": 700,
+    "submission": 14_500,
+    "byte": 25,
+    "product": 11_400,
+    "auth": 2_700,
+    "leg": 1_000,
+    "step": 500,
     "limit": 1_500,
     "cost": 3_500,
     "term": 900,
-    "word": 22_500,
+    "word": 23_500,
 }
 
 
@@ -99,7 +99,7 @@ def _read(reading: Reading, body: bytes, ct_length: int, bounds: Bounds) -> None
     spend(
         reading, bounds, GAS["submission"] + GAS["byte"] * ct_length + GAS["product"] * n_products
     )
-    require(ct_length + 24 + 64 * n_products + 20 * n_costs <= 15 * bounds.units, OVERSIZED)
+    require(ct_length + 24 + 64 * n_products + 20 * n_costs <= 19 * bounds.units, OVERSIZED)
     # rule 3
     listed = [number(body, 7 + 2 * i, 2) for i in range(n_products)]
     for i, product in enumerate(listed):

@@ -201,7 +201,7 @@ class Books:
 
     def fees(self, used: int, units: int) -> tuple[int, int]:
         """Fee and surcharge of a seal of `units` after which `used` are taken."""
-        wei = units * 2_048 * max(self.base_fee, self.terms["min_base_fee"])
+        wei = units * 2_560 * max(self.base_fee, self.terms["min_base_fee"])
         fee: int = wei * self.terms["cash_per_wei"]
         eighths = -(-8 * used // self.terms["capacity"])
         crowded = 2 * used > self.terms["capacity"]

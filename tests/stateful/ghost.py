@@ -49,7 +49,7 @@ class Ghost(Escrow):
             self._backed()
         if next_round.closed or self.offset >= self.clock["lockOut"]:
             raise Refusal("WrongPhase", batch, self.phase(batch))
-        if not 10 <= units <= 255 or not 0 < len(ct) <= 15 * units - 22:
+        if not 10 <= units <= 255 or not 0 < len(ct) <= 19 * units - 22:
             raise Refusal("BadUnits", units, len(ct))
         holder = self.holder(sender)
         amends = holder.batch == batch

@@ -4,8 +4,11 @@ import inspect
 import re
 
 import pytest
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 
 from walras import errors
+from walras.chain.reverts import reverted
 from walras.errors import CertificateError, Reverted, UnrepresentableNumber, WalrasError
 
 VALUES = {
@@ -87,3 +90,17 @@ def test_reverted_shows_the_custom_error() -> None:
     assert str(error) == "the contract refused: Frozen(0x0102, 7); wait for the settlement"
     assert (error.name, error.arguments) == ("Frozen", (b"\x01\x02", 7))
     assert str(Reverted("TooManyProducts")) == "the contract refused: TooManyProducts()"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (b"paused", "paused"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"red \x1b[31m\nsecond line", "red \ufffd[31m\ufffdsecond line"),
+    ],
+)
+def test_reason_of_any_bytes_is_one_printable_line(said: bytes, shown: str) -> None:
+    error = reverted(keccak(text="Error(string)")[:4] + encode(["bytes"], [said]))
+    assert (error.name, error.arguments) == ("Error", (shown,))
+    assert str(error).isprintable()

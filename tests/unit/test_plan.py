@@ -14,7 +14,7 @@ PLAN = """
 cash = "USD"
 cash_unit = "0.01"
 block_time = 12
-capacity = 8000
+capacity = 6000
 cash_cap = "1000000"
 bond = "10000"
 compensation = "0.05"
@@ -85,7 +85,7 @@ def test_without_a_time_it_opens_after_one_period(tmp_path: Path) -> None:
         ('lot = "0.01"', 'lot = "-1"', r"\[\[product\]\] 1: lot = -1 must be above zero"),
         ('price = "189.95"', "price = true", "price = True is no exact number"),
         ('price = "189.95"', 'price = "1/0"', "no exact number"),
-        ("capacity = 8000", 'capacity = "80.5"', "must be a whole number"),
+        ("capacity = 6000", 'capacity = "80.5"', "must be a whole number"),
         ('cash = "USD"', "cash = 7", "must stand in quotes"),
         ("opens = 2030-01-01T12:00:00Z", 'opens = "noon"', "opens must be a time"),
         ("opens = 2030-01-01T12:00:00Z", "opens = 2030-01-01T12:00:00", "with its zone"),

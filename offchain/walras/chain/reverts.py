@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from walras.chain.abi import decode, printable
 from walras.chain.artifacts import load
 from walras.errors import Reverted
 from walras.schedule import Phase
@@ -119,9 +119,12 @@ def reverted(data: bytes) -> Reverted:
         return Reverted(shown, (), "the market, token or this program is of another version")
     name, types, advice = known
     try:
-        args = decode(types, data[4:])
+        values = decode(types, data[4:])
     except DecodingError:
         return Reverted(name, (), "its arguments cannot be read; versions differ")
+    args: tuple[Any, ...] = tuple(
+        printable(value) if isinstance(value, str) else value for value in values
+    )
     shown_args = [_shown(kind, value) for kind, value in zip(types, args, strict=True)]
     if name == "WrongPhase":
         shown_args[1] = Phase(args[1]).name

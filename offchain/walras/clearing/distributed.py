@@ -69,6 +69,12 @@ class Shard:
         self._orders.refresh(q, gradient, hessian, curvature=curvature)
         return gradient, hessian if curvature else None
 
+    def curve(self) -> Floats:
+        """This shard's curvature as it stands."""
+        _, hessian = self._room()
+        self._orders.curve(hessian)
+        return hessian
+
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
         return self._orders.aim(direction, step)
@@ -83,17 +89,17 @@ class Shard:
         changed = self._orders.commit(step, gradient, hessian)
         return gradient, hessian if changed else None, changed
 
-    def settle(self) -> tuple[Floats, Floats]:
-        """Corrections to gradient and curvature."""
+    def settle(self) -> tuple[Floats, Floats | None, int]:
+        """See `commit`."""
         gradient, hessian = self._room()
-        self._orders.settle(gradient, hessian)
-        return gradient, hessian
+        changed = self._orders.settle(gradient, hessian)
+        return gradient, hessian if changed else None, changed
 
     def soften(self, eta: float, flat_only: bool) -> None:
         """See `Part.soften`."""
         self._orders.soften(eta, flat_only=flat_only)
 
-    def recentre(self) -> float:
+    def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
         return self._orders.recentre()
 
@@ -135,6 +141,11 @@ class Shards:
             if bend is not None:
                 hessian += bend
 
+    def curve(self, hessian: Floats) -> None:
+        """See `Part.curve`."""
+        for bend in self._ask("curve"):
+            hessian += bend
+
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
         return _sum(self._ask("aim", direction, step))
@@ -145,27 +156,20 @@ class Shards:
 
     def commit(self, step: float, gradient: Floats, hessian: Floats) -> int:
         """See `Part.commit`."""
-        total = 0
-        for slope, bend, changed in self._ask("commit", step):
-            gradient += slope
-            if bend is not None:
-                hessian += bend
-            total += changed
-        return total
+        return _add(self._ask("commit", step), gradient, hessian)
 
-    def settle(self, gradient: Floats, hessian: Floats) -> None:
+    def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`."""
-        for slope, bend in self._ask("settle"):
-            gradient += slope
-            hessian += bend
+        return _add(self._ask("settle"), gradient, hessian)
 
     def soften(self, eta: float, *, flat_only: bool) -> None:
         """See `Part.soften`."""
         self._ask("soften", eta, flat_only)
 
-    def recentre(self) -> float:
+    def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
-        return float(sum(self._ask("recentre")))
+        found = self._ask("recentre")
+        return sum(cash for cash, _ in found), max(shift for _, shift in found)
 
     def fills(self) -> Floats:
         """See `Part.fills`."""
@@ -181,6 +185,14 @@ class Shards:
         """Ask all shards at once; the answers in their sequence."""
         pending = [getattr(shard, question)(*arguments) for shard in self._shards]
         return [answer.result() for answer in pending]
+
+
+def _add(shares: list[tuple[Floats, Floats | None, int]], gradient: Floats, hessian: Floats) -> int:
+    for slope, bend, _ in shares:
+        gradient += slope
+        if bend is not None:
+            hessian += bend
+    return sum(share[2] for share in shares)
 
 
 def _sum(pairs: list[tuple[float, float]]) -> tuple[float, float]:

@@ -14,10 +14,14 @@ from scipy.linalg import blas
 
 from walras.clearing import kernels
 from walras.clearing.book import Book, Floats
-from walras.clearing.groups import Groups, bound
+from walras.clearing.costs import Costs
+from walras.clearing.groups import Groups
 from walras.clearing.orders import Legs, Orders, Part
+from walras.clearing.separate import Separate
 
 __all__ = ["Dual", "Market"]
+
+_THICK = 150  # orders per product from which prices move little and curves overlap
 
 
 class Dual:
@@ -25,18 +29,31 @@ class Dual:
 
     hessian (K, K) is that of the parts alone, lower triangle.
 
+    era and changes tell of its curvature: within an era it differs by as many slopes as `changes`
+    has grown.
     maker (K,) may be stronger than the book's while a search homes in on it.
     """
 
     def __init__(self, parts: Sequence[Part], maker: Floats) -> None:
         size = len(maker)
         self.parts = parts
-        self.maker = maker
+        self.era, self.changes = 0, 0
+        self._maker = maker
         self.q = np.zeros(size)
         self.hessian = np.zeros((size, size))
         self._gradient = np.zeros(size)
         self._direction = np.zeros(size)
         self._bend = np.zeros(size)
+
+    @property
+    def maker(self) -> Floats:
+        """(K,) slopes of the maker, lots per unit of price."""
+        return self._maker
+
+    @maker.setter
+    def maker(self, slopes: Floats) -> None:
+        self._maker = slopes
+        self.era += 1
 
     @property
     def gradient(self) -> Floats:
@@ -50,9 +67,20 @@ class Dual:
         """
         self._gradient[:] = 0.0
         if curvature:
+            self.era += 1
             self.hessian[:] = 0.0
         for part in self.parts:
             part.refresh(self.q, self._gradient, self.hessian, curvature=curvature)
+
+    def bend_anew(self) -> None:
+        """Compute the curvature anew where the dual stands.
+
+        What a steep slope leaves behind when it goes would drown flat ones and fill every zero.
+        """
+        self.era += 1
+        self.hessian[:] = 0.0
+        for part in self.parts:
+            part.curve(self.hessian)
 
     def soften(self, eta: float, *, flat_only: bool) -> None:
         """Tilt all curves by `eta`, or only those with a flat step.
@@ -62,14 +90,14 @@ class Dual:
         for part in self.parts:
             part.soften(eta, flat_only=flat_only)
 
-    def recentre(self) -> float:
-        """Move proximal centres to the fills; returns the cash they were worth. Follow likewise."""
-        return sum(part.recentre() for part in self.parts)
+    def recentre(self) -> tuple[float, float]:
+        """See `Part.recentre`: the sum and the largest of what the parts say."""
+        found = [part.recentre() for part in self.parts]
+        return sum(cash for cash, _ in found), max((shift for _, shift in found), default=0.0)
 
     def settle(self) -> None:
         """Follow a change of softness or centres while only flat orders are soft."""
-        for part in self.parts:
-            part.settle(self._gradient, self.hessian)
+        self.changes += sum(part.settle(self._gradient, self.hessian) for part in self.parts)
 
     def fills(self) -> Floats:
         """(N,) demanded rates, in the order of the book."""
@@ -95,11 +123,11 @@ class Dual:
         """Move there; returns how many orders changed slope."""
         self.q += step * self._direction
         self._gradient += step * self._bend
-        return sum(part.commit(step, self._gradient, self.hessian) for part in self.parts)
+        changed = sum(part.commit(step, self._gradient, self.hessian) for part in self.parts)
+        self.changes += changed
+        return changed
 
     def _gather(self, shares: list[Floats]) -> Floats:
-        if len(shares) == 1:
-            return shares[0]
         whole = np.empty(sum(len(share) for share in shares))
         for part, share in zip(self.parts, shares, strict=True):
             whole[part.index] = share
@@ -113,13 +141,15 @@ class Dual:
 class Market:
     """A book in deviations from its reference prices, and its measures.
 
-    scale (K,): price level of each product; depth (K,): lots per unit of price if every order
-    spread over 1 % of its value; capacity (K,): lots on offer; money: a quarter of all capacity,
-    in cash.
+    reach (N,): range of each order; scale (K,): price level of each product; depth (K,): lots per
+    unit of price if every order spread over 1 % of its value; capacity (K,): lots on offer; money:
+    a quarter of all capacity, in cash; thick: whether most products are tied to most others.
     """
 
     def __init__(self, book: Book) -> None:
         self.book = book
+        self.thick = book.orders >= _THICK * book.products
+        self.reach = book.curve_rate[book.curve_ptr[1:] - 1] - book.curve_rate[book.curve_ptr[:-1]]
         self.scale = _price_scale(book)
         self.legs = _ascending(book)
         self.price = np.empty_like(book.curve_price)
@@ -148,16 +178,24 @@ class Market:
     def parts(self) -> list[Part]:
         """The book as parts of the dual: independent orders, and those bound by groups."""
         book = self.book
-        reach = book.curve_rate[book.curve_ptr[1:] - 1] - book.curve_rate[book.curve_ptr[:-1]]
-        span = self.gross / np.maximum(reach, 1e-300)
+        span = self.gross / np.maximum(self.reach, 1e-300)
         curves = (book.curve_ptr, book.curve_rate, self.price)
         everyone = np.arange(book.orders)
         orders = Orders(self.legs, curves, span, self.flat, self.scale, everyone)
         if not book.groups:
             return [orders]
-        members = bound(book)
-        free = np.setdiff1d(everyone, members, assume_unique=True)
-        return [orders.subset(free), Groups(book, orders.subset(members))]
+        costs, found = Costs.of(book), list[Part]()
+        alone, crowded = costs.separate()
+        free = np.setdiff1d(everyone, costs.order)
+        if len(free):
+            found.append(orders.subset(free))
+        if len(alone):
+            chosen = costs.subset(alone)
+            found.append(Separate(chosen, orders.subset(chosen.order), book.products))
+        if len(crowded):
+            chosen = costs.subset(crowded)
+            found.append(Groups(chosen, orders.subset(np.unique(chosen.order)), book.products))
+        return found
 
 
 def _ascending(book: Book) -> Legs:

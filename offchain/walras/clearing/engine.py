@@ -1,10 +1,8 @@
 """`clear`: from a book to its clearing prices.
 
-Thick books start softened, so that Newton sees a smooth problem, and harden in a few stages
-(homotopy in the curves). Thin ones start with a strong market maker that then vanishes (homotopy
-in the maker).
-Sloped books end with exact Newton, which terminates finitely; flat steps keep a small proximal
-slope, whose centre follows the fill until it no longer matters.
+Books start softened, so that Newton sees a smooth problem, and harden in a few stages (homotopy in
+the curves). Sloped books end with exact Newton, which terminates finitely; flat steps keep a small
+proximal slope, whose centre follows the fill until it no longer matters.
 """
 
 import time
@@ -18,13 +16,15 @@ from walras.clearing.dual import Dual, Market
 from walras.clearing.groups import Groups
 from walras.clearing.newton import Newton
 from walras.clearing.orders import Part
+from walras.clearing.separate import Separate
 from walras.clearing.solution import Clearing
 
 __all__ = ["clear"]
 
-_THICK = 150  # orders per product from which prices move little and curves overlap
 _HARDENING = (1e-2, 1e-3, 2e-4)  # softness of the curves, stage by stage
 _THIN_HARDENING = (1e-2, 2e-3, 5e-4, 1e-4)
+_CANONICAL = 1e-11  # of its value: what proximal steps may still shift a price that is unique
+_DUST = 1e-30  # of an order's range: what proximal steps leave of a fill that is zero
 _SOFTEST, _HARDEST = 5e-5, 1e-6  # softness of flat steps at the start and the end of sharpening
 
 
@@ -62,25 +62,24 @@ class _Search:
         self.market = Market(book)
         self.parts = divide(self.market)
         self.dual = Dual(self.parts, self.market.maker)
-        self.thick = book.orders >= _THICK * book.products
+        self.thick = self.market.thick
         self.any_flat = any(part.any_flat for part in self.parts)
         self.newton = Newton(self.market, local=1.0 if self.any_flat and self.thick else 0.1)
         self._lap("setup")
 
     def run(self, *, warm: bool) -> Clearing:
         """Search until the certificate holds, or stops improving."""
-        vanish = not self.thick and bool(self.market.maker.all()) and not self.any_flat
-        if not warm and not vanish:
+        if not warm:
             self._harden()
         found = None
         for attempt in range(4):
             if self.any_flat:
                 self._sharpen(1e-12 * 1e-2**attempt)
-            elif vanish:
-                self._vanish()
-            else:
+            elif self.thick or not self.market.maker.all():
                 self._exact()
-            for correct in (False, True) if self.thick else (True,):
+            else:
+                self._descend(again=attempt > 0)
+            for correct in (False, True) if self.thick and not self.any_flat else (True,):
                 clearing = self._answer(correct=correct)
                 self._lap("certificate")
                 if found is None or clearing.certificate < found.certificate:
@@ -106,14 +105,15 @@ class _Search:
         self.newton.minimise(self.dual, 1e-14, 200)
         self._lap("newton")
 
-    def _vanish(self) -> None:
-        """Homotopy in the maker.
+    def _descend(self, *, again: bool) -> None:
+        """Newton to the last digit where a maker makes all prices unique.
 
-        Strong enough to take everything, then ten times weaker each stage.
+        When that was not enough, once more from a maker strong enough to take everything, ten times
+        weaker each stage.
         """
         self.dual.soften(0.0, flat_only=True)
         last = self.market.maker
-        maker = self.market.capacity / self.market.scale
+        maker = self.market.capacity / self.market.scale if again else last
         while np.any(maker > last):
             self.dual.maker = np.maximum(maker, last)
             self.dual.refresh()
@@ -127,12 +127,14 @@ class _Search:
     def _sharpen(self, enough: float) -> None:
         """Proximal point on the flat steps: exact once their centres stop moving."""
         eta, tolerance, quick = _SOFTEST, 1e-5, 0
+        unique = bool(self.market.maker.all())
         self.dual.soften(eta, flat_only=True)
         self.dual.refresh()
         for _ in range(80):
             outcome = self.newton.minimise(self.dual, tolerance, 40)
-            gap = self.dual.recentre() / (1e-3 * self.market.money)
-            if outcome.error <= 1e-12 and gap < enough:
+            cash, shift = self.dual.recentre()
+            gap = cash / (1e-3 * self.market.money)
+            if outcome.error <= 1e-12 and gap < enough and (shift < _CANONICAL or not unique):
                 break
             if outcome.error <= 10 * tolerance:
                 tolerance = max(tolerance * 1e-4, 1e-13)
@@ -141,6 +143,11 @@ class _Search:
                     eta, quick = max(eta * 0.2, _HARDEST), 0
                     self.dual.soften(eta, flat_only=True)
             self.dual.settle()
+        if not self.thick and unique:
+            # what the maker alone decides lies far below any error in cash, and below the rounding
+            # that a gradient collects on its way
+            self.dual.refresh()
+            self.newton.descend(self.dual, 5, 1)
         self._lap("sharpen")
 
     def _answer(self, *, correct: bool) -> Clearing:
@@ -156,12 +163,16 @@ class _Search:
         fills = dual.fills()
         if correct:
             fills = self._corrected(fills)
-        shadow = [part.price.copy() for part in self.parts if isinstance(part, Groups)]
+        fills[np.abs(fills) <= _DUST * self.market.reach] = 0.0
+        shadow = np.zeros(book.groups)
+        for part in self.parts:
+            if isinstance(part, Groups | Separate):
+                shadow[part.groups] = part.price
         return Clearing(
             book=book,
             prices=prices,
             fills=fills,
-            group_prices=shadow[0] if shadow else np.zeros(0),
+            group_prices=shadow,
             iterations=self.newton.steps,
             timings=self.timings,
             tolerance=self.tolerance,

@@ -100,19 +100,21 @@ def _ratio(gap: float, surplus: float) -> float:
 
 
 @kernel
-def _regret(rate: Floats, price: Floats, level: float, fill: float) -> tuple[float, float]:
-    """What `fill` leaves behind at `level`, and its value.
+def _regret(
+    rate: Floats, price: Floats, first: int, last: int, origin: float, level: float, fill: float
+) -> tuple[float, float]:
+    """What `fill` leaves behind at `level`, and its value, prices counted from `origin`.
 
     The first is the integral of |price(t) - level| between the fill and the demand, infinite for
     a fill outside its curve; the second the integral of price(t) from rate 0.
     """
-    lost = 0.0 if rate[0] <= fill <= rate[-1] else np.inf
+    lost = 0.0 if rate[first] <= fill <= rate[last] else np.inf
     value = 0.0
-    for j in range(len(rate) - 1):
+    for j in range(first, last):
         left, right = rate[j], rate[j + 1]
         if right <= left:
             continue
-        high, low = price[j], price[j + 1]
+        high, low = price[j] - origin, price[j + 1] - origin
         fall = (high - low) / (right - left)
         begin, end = max(left, fill), min(right, fill)
         if begin < right:  # not bought, though worth more than its price
@@ -159,8 +161,8 @@ def _judge(  # noqa: PLR0913, PLR0917 (a kernel's arguments are the arrays it to
             origin += leg_weight[a] * reference[leg_product[a]]
             level += leg_weight[a] * deviation[leg_product[a]]
             bought[leg_product[a]] += leg_weight[a] * fills[i]
-        curve = slice(curve_ptr[i], curve_ptr[i + 1])
-        lost[i], value = _regret(curve_rate[curve], curve_price[curve] - origin, level, fills[i])
+        first, last = curve_ptr[i], curve_ptr[i + 1] - 1
+        lost[i], value = _regret(curve_rate, curve_price, first, last, origin, level, fills[i])
         surplus += value
     return surplus
 
@@ -180,7 +182,7 @@ def _judge_groups(
     """
     surplus = 0.0
     for d in range(len(joint)):
-        curve = slice(curve_ptr[d], curve_ptr[d + 1])
-        lost[d], value = _regret(curve_rate[curve], curve_price[curve], shadow[d], joint[d])
+        first, last = curve_ptr[d], curve_ptr[d + 1] - 1
+        lost[d], value = _regret(curve_rate, curve_price, first, last, 0.0, shadow[d], joint[d])
         surplus += value
     return surplus

@@ -16,52 +16,61 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from walras.clearing import kernels, shadow
-from walras.clearing.book import Book, Floats, Ints
+from walras.clearing import kernels, overlap, shadow
+from walras.clearing.book import Floats, Ints
+from walras.clearing.costs import Costs
 from walras.clearing.orders import Curves, Orders
 
-__all__ = ["Groups", "bound"]
-
-
-def bound(book: Book) -> Ints:
-    """Rows of the orders that are in some group, ascending."""
-    return np.unique(book.group_order)
+__all__ = ["Groups"]
 
 
 class Groups:
-    """Orders bound by groups. Implements `Part`.
+    """Orders bound by costs that share some of them. Implements `Part`.
 
+    costs: their orders are rows of the book; groups (G,): the rows of the costs themselves;
+    price (G,): their shadow prices;
     members: the bound orders; their curves are softened like any others, the group curves where
     they have a flat step (a joint limit is a flat step at price 0).
     """
 
-    def __init__(self, book: Book, members: Orders) -> None:
-        self.members = members
-        self.index = members.index
-        self.price = np.zeros(book.groups)
-        self._sort(book)
-        ptr, rate, price = book.group_curve_ptr, book.group_curve_rate, book.group_curve_price
+    def __init__(self, costs: Costs, members: Orders, products: int) -> None:
+        self.members, self.index, self.groups = members, members.index, costs.row
+        count = len(costs.row)
+        self.price = np.zeros(count)
+        local = np.searchsorted(self.index, costs.order)
+        self._sort(costs, local)
+        ptr, rate, price = costs.curve_ptr, costs.curve_rate, costs.curve_price
         self._curves: Curves = (ptr, rate, price)
         low, high = rate[ptr[:-1]], rate[ptr[1:] - 1]
-        self._span = self._unit_price(members) / np.maximum(high - low, 1e-300)
-        self._flat = np.zeros(book.groups)
+        gross = members.span * np.maximum(members.high - members.low, 1e-300)
+        self._width = np.maximum(high - low, 1e-300)
+        self._span = costs.unit_price(gross[local]) / self._width
+        share = np.abs(costs.coefficient)
+        bound = np.repeat(np.arange(count), np.diff(costs.ptr))
+        spread = share**2 / np.maximum(members.span, 1e-300)[local]
+        self._depth = 100 * (np.bincount(bound, spread, count) + 1 / np.maximum(self._span, 1e-300))
+        lots = share * (members.high - members.low)[local]
+        self._reach = np.maximum(np.bincount(bound, lots, count) + high - low, 1e-300)
+        self._flat = np.zeros(count)
         inner = np.ones(len(rate), bool)
         inner[ptr[:-1]] = False
         fall, step = -np.diff(price, prepend=0.0), np.diff(rate, prepend=0.0)
-        owner = np.repeat(np.arange(book.groups), np.diff(ptr))
+        owner = np.repeat(np.arange(count), np.diff(ptr))
         level = inner & (step > 0) & (fall <= 1e-13 * (self._span * (high - low))[owner])
         self._flat[owner[level]] = 1.0
         self.any_flat = members.any_flat or bool(self._flat.any())
-        self._soft = np.zeros(book.groups)
-        self._centre = np.zeros(book.groups)
-        count = len(self.index)
-        self._fill, self._slope, self._move = np.zeros(count), np.zeros(count), np.zeros(count)
-        self._level = np.zeros(count)
+        self._soft, self._centre = np.zeros(count), np.zeros(count)
+        size = len(self.index)
+        self._fill, self._slope, self._move = np.zeros(size), np.zeros(size), np.zeros(size)
+        self._level = np.zeros(size)
         self._inverse = np.zeros(self._square[-1])
-        self._trial = (self.price.copy(), np.zeros(count), np.zeros(count), self._inverse.copy())
+        self._trial = (self.price.copy(), np.zeros(size), np.zeros(size), self._inverse.copy())
         width = int(np.diff(self._block_group).max(initial=1))
-        size = book.products
-        self._room = (np.zeros((width, size)), np.full(size, -1), np.zeros(size, np.int64))
+        self._room = (
+            np.zeros((width, products)),
+            np.full(products, -1),
+            np.zeros(products, np.int64),
+        )
 
     def refresh(
         self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
@@ -71,7 +80,11 @@ class Groups:
         self._solve(self._level, self.price, self._fill, self._slope, self._inverse)
         gradient -= kernels.scatter(*self.members.legs, self._fill, np.zeros(len(q)))
         if curvature:
-            self._spread(self._slope, self._inverse, None, 1.0, hessian)
+            self.curve(hessian)
+
+    def curve(self, hessian: Floats) -> None:
+        """See `Part.curve`."""
+        self._spread(self._slope, self._inverse, None, 1.0, hessian)
 
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
@@ -87,7 +100,7 @@ class Groups:
         self._tried = step
         self._solve(self._level + step * self._move, *self._trial)
         first = -float(self._move @ (fill - self._fill + step * self._linear))
-        bend = shadow.responses(*self._blocks, slope, inverse, self._move, np.empty(len(fill)))
+        bend = overlap.responses(*self._blocks, slope, inverse, self._move, np.empty(len(fill)))
         return first, float(self._move @ (bend - self._linear))
 
     def commit(self, step: float, gradient: Floats, hessian: Floats) -> int:
@@ -102,20 +115,20 @@ class Groups:
         self.members.soften(eta, flat_only=flat_only)
         self._soft = eta * self._span * (self._flat if flat_only else 1.0)
 
-    def recentre(self) -> float:
+    def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
-        moved = self._fill - self.members.centre
-        self.members.centre = self._fill.copy()
+        cash, shift = self.members.recentred(self._fill.copy())
         joint = self._joint()
-        shifted = joint - self._centre
+        shifted = np.abs(joint - self._centre)
         self._centre = joint
-        return float(self.members.soft @ (moved * moved) + self._soft @ (shifted * shifted))
+        off = self._soft * shifted / np.maximum(self._span * self._width, 1e-300)
+        return cash + float(self._soft @ (shifted * shifted)), max(shift, float(off.max()))
 
-    def settle(self, gradient: Floats, hessian: Floats) -> None:
+    def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`."""
         self._trial[0][:] = self.price
         self._solve(self._level, *self._trial)
-        self._adopt(self._fill, gradient, hessian)
+        return self._adopt(self._fill, gradient, hessian)
 
     def fills(self) -> Floats:
         """See `Part.fills`."""
@@ -126,21 +139,20 @@ class Groups:
         move = kernels.gather(*self.members.legs, direction, np.empty(len(fills)))
         return np.clip(fills - self._respond(move), self.members.low, self.members.high)
 
-    def _sort(self, book: Book) -> None:
-        """Sort groups into blocks of shared orders; rows by block."""
-        local = np.searchsorted(self.index, book.group_order)
-        shape = (book.groups, len(self.index))
-        matrix = csr_array((book.group_coefficient, local, book.group_ptr), shape)
-        links = csr_array((np.ones(len(local)), local, book.group_ptr), shape)
+    def _sort(self, costs: Costs, local: Ints) -> None:
+        """Sort costs into blocks of shared orders; rows by block."""
+        shape = (len(self.price), len(self.index))
+        matrix = csr_array((costs.coefficient, local, costs.ptr), shape)
+        links = csr_array((np.ones(len(local)), local, costs.ptr), shape)
         count, block = connected_components(links @ links.T, directed=False)
         order_block = np.zeros(len(self.index), np.int64)
-        order_block[local] = block[np.repeat(np.arange(book.groups), np.diff(book.group_ptr))]
+        order_block[local] = block[np.repeat(np.arange(len(self.price)), np.diff(costs.ptr))]
         self._group_of = np.argsort(block, kind="stable")
         self._order_of = np.argsort(order_block, kind="stable")
         self._block_group = _starts(block, count)
         self._block_order = _starts(order_block, count)
-        rank = np.empty(book.groups, np.int64)
-        rank[self._group_of] = np.arange(book.groups) - np.repeat(
+        rank = np.empty(len(self.price), np.int64)
+        rank[self._group_of] = np.arange(len(self.price)) - np.repeat(
             self._block_group[:-1], np.diff(self._block_group)
         )
         by_order = matrix.T.tocsr()
@@ -155,23 +167,6 @@ class Groups:
             by_order.data,
         )
 
-    def _unit_price(self, members: Orders) -> Floats:
-        """(G,) price level at which a group's shadow price matters.
-
-        Value of a unit over coefficient.
-        """
-        reach = members.high - members.low
-        gross = members.span * np.maximum(reach, 1e-300)
-        _, order_ptr, order_of, _, g_ptr, g_rank, g_value = self._blocks
-        owner = np.repeat(np.arange(len(self.index)), np.diff(g_ptr))
-        block = np.repeat(np.arange(len(order_ptr) - 1), np.diff(order_ptr))
-        of_order = np.empty(len(self.index), np.int64)
-        of_order[order_of] = block
-        group = self._group_of[self._block_group[of_order[owner]] + g_rank]
-        unit = np.zeros(len(self.price))
-        np.maximum.at(unit, group, gross[owner] / np.maximum(np.abs(g_value), 1e-300))
-        return np.where(unit > 0, unit, 1.0)
-
     def _solve(
         self, level: Floats, price: Floats, fill: Floats, slope: Floats, inverse: Floats
     ) -> None:
@@ -185,7 +180,8 @@ class Groups:
             *self._curves,
             self._soft,
             self._centre,
-            self._span,
+            self._depth,
+            self._reach,
             level,
             price,
             fill,
@@ -195,7 +191,7 @@ class Groups:
 
     def _respond(self, move: Floats) -> Floats:
         """First-order fall of the fills when portfolio prices move by `move`."""
-        return shadow.responses(
+        return overlap.responses(
             *self._blocks, self._slope, self._inverse, move, np.empty(len(move))
         )
 
@@ -203,7 +199,7 @@ class Groups:
         """(G,) the groups' own fills."""
         ptr = self._curves[0]
         joint = np.empty(len(self.price))
-        shadow.joint_fills(*self._curves, self._soft, self._centre, self.price, joint)
+        overlap.joint_fills(*self._curves, self._soft, self._centre, self.price, joint)
         return np.clip(joint, self._curves[1][ptr[:-1]], self._curves[1][ptr[1:] - 1])
 
     def _adopt(self, predicted: Floats, gradient: Floats, hessian: Floats) -> int:
@@ -212,7 +208,7 @@ class Groups:
         missed = kernels.scatter(*self.members.legs, fill - predicted, np.zeros(len(gradient)))
         gradient -= missed
         blocks = np.empty(len(self._block_group) - 1, np.int64)
-        changed = shadow.changes(
+        changed = overlap.changes(
             *self._blocks[1:4], self._slope, slope, self._inverse, inverse, blocks
         )
         self._spread(self._slope, self._inverse, changed, -1.0, hessian)
@@ -225,7 +221,7 @@ class Groups:
     ) -> None:
         chosen = np.ones(len(self._block_group) - 1, np.int64) if only is None else only
         legs = self.members.legs
-        shadow.curvature(*self._blocks, *legs, slope, inverse, chosen, sign, *self._room, hessian)
+        overlap.curvature(*self._blocks, *legs, slope, inverse, chosen, sign, *self._room, hessian)
 
 
 def _starts(label: NDArray[Any], count: int) -> Ints:

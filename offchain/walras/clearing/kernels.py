@@ -29,12 +29,14 @@ __all__ = [
     "ascending",
     "commit",
     "copy_rows",
+    "curve",
     "demand",
     "fills",
     "gather",
     "leavers",
     "locate",
     "pick",
+    "recentre",
     "refresh",
     "replace",
     "scatter",
@@ -170,6 +172,20 @@ def refresh(
                     scaled = slope * leg_weight[a]
                     for b in range(begin, a + 1):
                         hessian[row, leg_product[b]] += scaled * leg_weight[b]
+
+
+@kernel
+def curve(
+    leg_ptr: Ints, leg_product: Products, leg_weight: Floats, piece: Floats, hessian: Floats
+) -> None:
+    """hessian += W' diag(slope) W on the present pieces, lower triangle."""
+    for i in range(len(piece)):
+        slope = piece[i, 3]
+        if slope != 0.0:
+            for a in range(leg_ptr[i], leg_ptr[i + 1]):
+                scaled = slope * leg_weight[a]
+                for b in range(leg_ptr[i], a + 1):
+                    hessian[leg_product[a], leg_product[b]] += scaled * leg_weight[b]
 
 
 @kernel
@@ -343,6 +359,27 @@ def fills(level: Floats, piece: Floats, fill: Floats) -> None:
     """fill = demand at the present level."""
     for i in range(len(level)):
         fill[i] = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], level[i])
+
+
+@kernel
+def recentre(
+    soft: Floats, gross: Floats, level: Floats, piece: Floats, listed: Ints, centre: Floats
+) -> tuple[float, float]:
+    """Move the centres of the `listed` orders to their fills.
+
+    Returns the cash they were worth, and the largest shift of a price over the order's `gross`.
+    """
+    cash = 0.0
+    shift = 0.0
+    for n in range(len(listed)):
+        i = listed[n]
+        x = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], level[i])
+        moved = soft[i] * abs(x - centre[i])
+        cash += moved * abs(x - centre[i])
+        if moved > shift * gross[i]:
+            shift = moved / gross[i]
+        centre[i] = x
+    return cash, shift
 
 
 @kernel

@@ -1,8 +1,7 @@
 """Semismooth Newton with exact line search on the dual.
 
-Each step solves (curvature + damping) dq = -gradient by one dense Cholesky factorisation and
-searches along dq for the root of the directional derivative, which is monotone and piecewise
-linear.
+Each step solves (curvature + damping) dq = -gradient by one Cholesky factorisation and searches
+along dq for the root of the directional derivative, which is monotone and piecewise linear.
 Function values are never used: near the optimum they cancel.
 """
 
@@ -10,11 +9,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
 
 from walras.clearing import kernels
 from walras.clearing.book import Floats
 from walras.clearing.dual import Dual, Market
+from walras.clearing.elimination import Dense, Elimination
 from walras.errors import ClearingError
 
 __all__ = ["Newton", "Outcome"]
@@ -33,16 +32,20 @@ class Outcome:
 class Newton:
     """Workspace and damping of the search; one per solve.
 
-    damping: fraction of `Market.depth` added to the curvature, adapted to the step lengths;
-    local: additional damping per unit of a product's own relative clearing error.
+    local: damping, as a fraction of `Market.depth`, per unit of a product's own clearing error;
+    caution: the same for all products per unit of the whole error, while steps come out tiny.
+    Directions in which only the maker holds prices have hardly an error: damped, they would stay.
     """
 
     def __init__(self, market: Market, *, local: float) -> None:
         size = market.book.products
         self.market = market
         self.local = local
-        self.damping = 1e-2
+        self.caution = 0.0
         self.steps = 0
+        self._calm = False
+        self._factor = Dense() if market.thick else Elimination(size)
+        self._made, self._floor = (-1, 0), np.zeros(size)
         self._capacity = np.maximum(0.25 * market.capacity, 1e-300)
         self._matrix = np.zeros((size, size))
         self._unit = np.ones(size)
@@ -59,13 +62,12 @@ class Newton:
                     return Outcome(error, step)
             last = error
             gradient = dual.gradient
-            damping = max(min(self.damping, error), _LEAST_DAMPING)
-            floor = np.maximum(damping, self.local * np.abs(gradient) / self._capacity)
-            length, _ = self._step(dual, gradient, self.direction(dual, gradient, floor))
-            if length < 0.3:
-                self.damping = min(self.damping * (4 if length > 0.05 else 16), 1.0)
-            elif length > 0.9:
-                self.damping = max(self.damping * 0.2, _LEAST_DAMPING)
+            length, changed = self._step(dual, gradient, self._damped(dual, gradient, error))
+            self._calm = length == 1.0 and changed == 0
+            if length < 1e-3:
+                self.caution = min(max(16 * self.caution, 1e-4), 1.0)
+            elif length > 0.3:
+                self.caution = 0.05 * self.caution if self.caution > 1e-5 else 0.0
             error = self.error(dual.gradient)
         return Outcome(error, limit)
 
@@ -83,30 +85,39 @@ class Newton:
             if settled >= patience or not gradient @ direction < 0.0:
                 return Outcome(self.error(gradient), step)
             length, changed = self._step(dual, gradient, direction)
-            dual.refresh()
             settled = settled + 1 if changed == 0 and length == 1.0 else 0
+            if changed == 0:
+                dual.refresh()
         return Outcome(self.error(dual.gradient), limit)
 
     def error(self, gradient: Floats) -> float:
         """Cash value of all excess supply and demand, over the money on offer."""
         return float(np.abs(gradient) @ self.market.scale) / self.market.money
 
+    def _damped(self, dual: Dual, gradient: Floats, error: float) -> Floats:
+        """The direction of a step; one that changed no slope needs no damping after it."""
+        if self._calm:
+            return self.direction(dual, gradient, np.full(len(gradient), _LEAST_DAMPING))
+        damping = max(self.caution * error, _LEAST_DAMPING)
+        floor = np.maximum(damping, self.local * np.abs(gradient) / self._capacity)
+        return self.direction(dual, gradient, floor)
+
     def direction(self, dual: Dual, gradient: Floats, floor: Floats) -> Floats:
         """-(hessian + maker + floor·depth)^-1 gradient, damped more where that is singular."""
+        now = (dual.era, dual.changes)
+        if now != self._made or not np.array_equal(floor, self._floor):
+            self._factorise(dual, floor)
+            self._made, self._floor = now, floor
+        return self._factor.solve(-gradient * self._unit) * self._unit
+
+    def _factorise(self, dual: Dual, floor: Floats) -> None:
         for _ in range(12):
-            kernels.system(
-                dual.hessian, floor * self.market.depth + dual.maker, self._unit, self._matrix
-            )
-            factor, failed = lapack.dpotrf(self._matrix.T, lower=0, overwrite_a=1, clean=0)
-            if not failed:
-                break
+            damping = floor * self.market.depth + dual.maker
+            kernels.system(dual.hessian, damping, self._unit, self._matrix)
+            if self._factor.factorise(self._matrix):
+                return
             floor = np.maximum(floor * 100, 1e-12)
-        else:
-            raise ClearingError(
-                "the curvature of the book is not finite; are its numbers in range?"
-            )
-        solution, _ = lapack.dpotrs(factor, -gradient * self._unit, lower=0, overwrite_b=1)
-        return np.asarray(solution * self._unit)
+        raise ClearingError("the curvature of the book is not finite; are its numbers in range?")
 
     def _step(self, dual: Dual, gradient: Floats, direction: Floats) -> tuple[float, int]:
         """Move along `direction`; returns the length and how many slopes changed."""
@@ -116,7 +127,10 @@ class Newton:
         length = 1.0
         if abs(value) > 0.5 * start:
             length = self._root(dual, value, curvature, 0.3 * start)
-        return length, dual.commit(length)
+        changed = dual.commit(length)
+        if changed and not self.market.thick:
+            dual.bend_anew()
+        return length, changed
 
     def _root(self, dual: Dual, value: float, curvature: float, enough: float) -> float:
         """Safeguarded scalar Newton, from step 1, for the root of the directional derivative."""

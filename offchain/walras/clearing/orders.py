@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 
 from walras.clearing import kernels
 from walras.clearing.book import Floats, Ints
+from walras.clearing.watch import WatchList
 
 __all__ = ["Curves", "Legs", "Orders", "Part", "rows"]
 
 Legs = tuple[Ints, NDArray[np.int32], Floats]  # leg_ptr, leg_product, leg_weight
 Curves = tuple[Ints, Floats, Floats]  # curve_ptr, rate, price as deviation
-
-_ROOM = 4.0  # a watch list serves steps this much longer than the one it was made for,
-_RESTLESS = 8.0  # is made anew when steps have become this much shorter,
-_CROWD = 0.05  # unless it holds fewer than this share of the orders
 
 
 class Part(Protocol):
@@ -37,6 +34,9 @@ class Part(Protocol):
         self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
     ) -> None:
         """Stand at q and add this part's share from scratch; the hessian only if asked."""
+
+    def curve(self, hessian: Floats) -> None:
+        """Add this part's share of the curvature as it stands."""
 
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """Look along `direction`: `along(step)` with everything prepared up to `step`."""
@@ -56,11 +56,18 @@ class Part(Protocol):
         Follow by `refresh` or `settle`.
         """
 
-    def recentre(self) -> float:
-        """Move proximal centres to the fills; returns the cash they were worth. Follow likewise."""
+    def recentre(self) -> tuple[float, float]:
+        """Move proximal centres to the fills. Follow likewise.
 
-    def settle(self, gradient: Floats, hessian: Floats) -> None:
-        """Correct for softness or centres that changed while only flat orders are soft."""
+        Return the cash they were worth, and the largest share of its value that an order's price
+        was off for them.
+        """
+
+    def settle(self, gradient: Floats, hessian: Floats) -> int:
+        """Correct for softness or centres that changed while only flat orders are soft.
+
+        Return how many slopes changed.
+        """
 
     def fills(self) -> Floats:
         """(n,) demanded rates."""
@@ -91,38 +98,40 @@ class Orders:
         self.centre = 0.5 * (self.low + self.high)
         self.level = np.zeros(size)
         self.piece = np.zeros((size, 4))
+        self._gross = np.maximum(span * (self.high - self.low), 1e-300)
         self._everyone = np.arange(size)
-        self._watched = self._everyone
-        self._watch_room = np.zeros(size + 1, np.int64)
+        self._watch = WatchList(size, scale)
         self._move = np.zeros(size)
         self._leaving = np.zeros(size + 1, np.int64)
         self._listed, self._seen = 0, 0.0
-        self._q = self._anchor = self._radius = self._direction = np.zeros(len(scale))
-        self._spread = np.inf
+        self._q = self._direction = np.zeros(len(scale))
+        self._all_soft = False
 
     def refresh(
         self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
     ) -> None:
         """See `Part.refresh`."""
-        self._q = self._anchor = q.copy()
-        self._radius = np.full(len(q), np.inf)
-        self._spread = np.inf
-        self._watched = self._everyone
+        self._q = q.copy()
+        self._watch.reset(self._q)
         soft = (self.soft, self.centre)
         stand = (self.level, self.piece)
         kernels.refresh(*self.legs, *self.curves, *soft, q, *stand, gradient, hessian, curvature)
 
+    def curve(self, hessian: Floats) -> None:
+        """See `Part.curve`."""
+        kernels.curve(*self.legs, self.piece, hessian)
+
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
         self._direction, self._seen = direction, step
-        self._watch(np.abs(step * direction))
+        self._look(np.abs(step * direction))
         self._listed = kernels.leavers(
             *self.legs,
             direction,
             step,
             self.level,
             self.piece,
-            self._watched,
+            self._watch.rows,
             self._move,
             self._leaving,
         )
@@ -143,33 +152,41 @@ class Orders:
         if step > self._seen:
             self.aim(self._direction, step)
         self._q = self._q + step * self._direction
-        kernels.commit(self._watched, self.level, self._move, step)
+        kernels.commit(self._watch.rows, self.level, self._move, step)
         return self._replace(self._leaving[: self._listed], gradient, hessian)
 
     def soften(self, eta: float, *, flat_only: bool) -> None:
         """See `Part.soften`."""
+        self._all_soft = not flat_only
         if flat_only:
             self.soft[:] = 0.0
             self.soft[self.flat] = eta * self.span[self.flat]
         else:
             np.multiply(self.span, eta, out=self.soft)
 
-    def recentre(self) -> float:
+    def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
-        fill = self.fills()
-        moved = fill - self.centre
-        self.centre = fill
-        return float(self.soft @ (moved * moved))
+        if self._all_soft and self._watch.partial:
+            kernels.gather(*self.legs, self._q, self.level)
+        listed = self._everyone if self._all_soft else self._restless()
+        stand = (self.level, self.piece)
+        return kernels.recentre(self.soft, self._gross, *stand, listed, self.centre)
 
-    def settle(self, gradient: Floats, hessian: Floats) -> None:
-        """See `Part.settle`; unwatched orders sit at an end that softness does not move."""
-        fewer = len(self._watched) < len(self.flat)
-        self._replace(self._watched if fewer else self.flat, gradient, hessian)
+    def recentred(self, fill: Floats) -> tuple[float, float]:
+        """`recentre` where fills (n,) come from elsewhere: costs have a say in them."""
+        moved = np.abs(fill - self.centre)
+        self.centre = fill
+        shift = float((self.soft * moved / self._gross).max(initial=0.0))
+        return float(self.soft @ (moved * moved)), shift
+
+    def settle(self, gradient: Floats, hessian: Floats) -> int:
+        """See `Part.settle`."""
+        return self._replace(self._restless(), gradient, hessian)
 
     def fills(self) -> Floats:
         """See `Part.fills`."""
         fill = np.empty(len(self.level))
-        if len(self._watched) < len(self.level):
+        if self._watch.partial:
             kernels.gather(*self.legs, self._q, self.level)
         kernels.fills(self.level, self.piece, fill)
         return fill
@@ -187,22 +204,21 @@ class Orders:
         index = self.index[chosen]
         return Orders(legs, curves, self.span[chosen], flat[chosen], self.scale, index)
 
-    def _watch(self, stride: Floats) -> None:
+    def _look(self, stride: Floats) -> None:
         """Keep the list of orders worth looking at in step with how far prices move."""
-        crowded = len(self._watched) > _CROWD * len(self.level)
-        relative = float((stride / self.scale).mean()) if len(stride) else 0.0
-        outside = np.any(np.abs(self._q - self._anchor) + stride > self._radius)
-        if not outside and not (crowded and _RESTLESS * relative < self._spread):
-            return
-        self._anchor = self._q
-        self._radius = _ROOM * np.maximum(stride, self.scale * relative)
-        self._spread = relative
-        soft = (self.soft, self.centre)
-        stand = (self.level, self.piece)
-        count = kernels.watch(
-            *self.legs, *self.curves, *soft, self._q, self._radius, *stand, self._watch_room
-        )
-        self._watched = self._watch_room[:count]
+        radius = self._watch.renewed(self._q, stride)
+        if radius is not None:
+            soft = (self.soft, self.centre)
+            stand = (self.level, self.piece)
+            self._watch.adopt(
+                kernels.watch(
+                    *self.legs, *self.curves, *soft, self._q, radius, *stand, self._watch.room
+                )
+            )
+
+    def _restless(self) -> Ints:
+        """Rows that hold every flat order which softness can move: others sit at an end."""
+        return self._watch.rows if len(self._watch.rows) < len(self.flat) else self.flat
 
     def _replace(self, listed: Ints, gradient: Floats, hessian: Floats) -> int:
         soft = (self.soft, self.centre)

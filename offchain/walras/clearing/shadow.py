@@ -1,5 +1,5 @@
 # ruff: noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 (compiled loops: calls and tuples cost there)
-"""The inner loops over blocks of groups; `groups` explains the algebra.
+"""Shadow prices of blocks of groups, in compiled loops; `groups` explains the algebra.
 
 Blocks come as (block_group, block_order, order_of, square, share_ptr, share_rank, share): block b
 has groups block_group[b]..block_group[b+1] and the orders
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from walras.clearing.book import Floats, Ints
 from walras.clearing.jit import inline_kernel, kernel
-from walras.clearing.kernels import Products, demand, locate
+from walras.clearing.kernels import demand, locate
 
-__all__ = ["changes", "curvature", "joint_fills", "responses", "shadow_prices"]
+__all__ = ["Matrix", "relief", "shadow_prices"]
 
 Matrix = NDArray[np.float64]
 
@@ -133,7 +133,8 @@ def shadow_prices(
     joint_price: Floats,
     joint_soft: Floats,
     joint_centre: Floats,
-    joint_span: Floats,
+    depth: Floats,
+    reach: Floats,
     level: Floats,
     prices: Floats,
     fill: Floats,
@@ -142,6 +143,7 @@ def shadow_prices(
 ) -> None:
     """At portfolio prices `level`, the shadow prices of every block and its fills.
 
+    depth (G,): slope of excess if all curves spread over 1 % of value; reach (G,): largest excess.
     Writes prices (G,), which hold a guess, fill and slope (n,), and every block's inverse
     (G A G' + S)^-1.
     """
@@ -152,19 +154,27 @@ def shadow_prices(
         shadow = prices[groups]
         trial, joint_slope, slack = shadow.copy(), np.full(size, -1.0), np.empty(size)
         bend, matrix = np.empty((size, size)), np.empty((size, size))
-        settled = False
-        for _ in range(100):
+        settled, caution = False, 0.1
+        for _ in range(200):
             changed, rough = excess(
                 orders, groups, share_ptr, share_rank, share,
                 curve_ptr, rate, price, soft, centre,
                 joint_ptr, joint_rate, joint_price, joint_soft, joint_centre,
                 level, shadow, fill, slope, joint_slope, slack, bend,
             )  # fmt: skip
+            done = not rough or (settled and not changed)
             matrix[:] = bend
+            settled = True
             for r in range(size):
-                matrix[r, r] += max(1e-15 * bend[r, r], 1e-13 / joint_span[groups[r]])
+                # where psi is nearly linear a bold step would lose prices among its own digits
+                extra = caution * min(1.0, abs(slack[r]) / reach[groups[r]])
+                damping = max(
+                    1e-15 * bend[r, r], (1e-15 if done else extra + 1e-15) * depth[groups[r]]
+                )
+                settled &= damping <= 1e-10 * bend[r, r]
+                matrix[r, r] += damping
             invert(matrix)
-            if not rough or (settled and not changed):
+            if done:
                 break
             move = -(matrix @ slack)
             start = slack @ move
@@ -198,138 +208,12 @@ def shadow_prices(
             for r in range(size):
                 still &= trial[r] == shadow[r]
             shadow[:] = trial
-            settled = step == 1.0
+            settled &= step == 1.0
+            if step < 0.3:
+                caution = min(caution * 16.0, 100.0)
+            elif step > 0.9:
+                caution *= 0.1
             if still:
                 break
         prices[groups] = shadow
         inverse[square[b] : square[b + 1]] = matrix.ravel()
-
-
-@kernel
-def joint_fills(
-    ptr: Ints,
-    rate: Floats,
-    price: Floats,
-    soft: Floats,
-    centre: Floats,
-    shadow: Floats,
-    joint: Floats,
-) -> None:
-    """joint (G,) = what the groups' curves demand at their shadow prices."""
-    for d in range(len(joint)):
-        top, bottom, left, slope = locate(
-            rate, price, ptr[d], ptr[d + 1] - 1, soft[d], centre[d], shadow[d]
-        )
-        joint[d] = demand(top, bottom, left, slope, shadow[d])
-
-
-@kernel
-def responses(
-    block_group: Ints,
-    block_order: Ints,
-    order_of: Ints,
-    square: Ints,
-    share_ptr: Ints,
-    share_rank: Ints,
-    share: Floats,
-    slope: Floats,
-    inverse: Floats,
-    move: Floats,
-    response: Floats,
-) -> Floats:
-    """response = (A - A G' inverse G A) move: first-order fall of the fills; returns it."""
-    for b in range(len(block_group) - 1):
-        size = block_group[b + 1] - block_group[b]
-        pull = np.zeros(size)
-        for n in range(block_order[b], block_order[b + 1]):
-            j = order_of[n]
-            for m in range(share_ptr[j], share_ptr[j + 1]):
-                pull[share_rank[m]] += share[m] * slope[j] * move[j]
-        shift = inverse[square[b] : square[b + 1]].reshape(size, size) @ pull
-        for n in range(block_order[b], block_order[b + 1]):
-            j = order_of[n]
-            response[j] = slope[j] * (move[j] - relief(share_ptr, share_rank, share, j, shift))
-    return response
-
-
-@kernel
-def changes(
-    block_order: Ints,
-    order_of: Ints,
-    square: Ints,
-    slope: Floats,
-    new_slope: Floats,
-    inverse: Floats,
-    new_inverse: Floats,
-    changed: Ints,
-) -> Ints:
-    """changed[b] = 1 where a slope or the inverse of block b differs; returns it."""
-    for b in range(len(changed)):
-        changed[b] = 0
-        for n in range(block_order[b], block_order[b + 1]):
-            changed[b] |= slope[order_of[n]] != new_slope[order_of[n]]
-        for a in range(square[b], square[b + 1]):
-            changed[b] |= inverse[a] != new_inverse[a]
-    return changed
-
-
-@kernel
-def curvature(
-    block_group: Ints,
-    block_order: Ints,
-    order_of: Ints,
-    square: Ints,
-    share_ptr: Ints,
-    share_rank: Ints,
-    share: Floats,
-    leg_ptr: Ints,
-    leg_product: Products,
-    leg_weight: Floats,
-    slope: Floats,
-    inverse: Floats,
-    chosen: Ints,
-    sign: float,
-    pull: Matrix,
-    place: Ints,
-    touched: Ints,
-    hessian: Matrix,
-) -> None:
-    """hessian += sign W'(A - A G' inverse G A)W over the `chosen` blocks, lower triangle.
-
-    Room: pull (q, K) zero, place (K,) -1, touched (K,); left as found.
-    """
-    for b in range(len(chosen)):
-        if not chosen[b]:
-            continue
-        size = block_group[b + 1] - block_group[b]
-        count = 0
-        for n in range(block_order[b], block_order[b + 1]):
-            j = order_of[n]
-            if slope[j] == 0.0:
-                continue
-            for a in range(leg_ptr[j], leg_ptr[j + 1]):
-                row = leg_product[a]
-                scaled = slope[j] * leg_weight[a]
-                for c in range(leg_ptr[j], a + 1):
-                    hessian[row, leg_product[c]] += sign * scaled * leg_weight[c]
-                if place[row] < 0:
-                    place[row] = count
-                    touched[count] = row
-                    count += 1
-                for m in range(share_ptr[j], share_ptr[j + 1]):
-                    pull[share_rank[m], row] += scaled * share[m]
-        weight = inverse[square[b] : square[b + 1]].reshape(size, size)
-        for m in range(count):
-            row = touched[m]
-            for n in range(count):
-                column = touched[n]
-                if column <= row:
-                    total = 0.0
-                    for r in range(size):
-                        for t in range(size):
-                            total += pull[r, row] * weight[r, t] * pull[t, column]
-                    hessian[row, column] -= sign * total
-        for m in range(count):
-            place[touched[m]] = -1
-            for r in range(size):
-                pull[r, touched[m]] = 0.0

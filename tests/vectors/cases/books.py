@@ -192,13 +192,16 @@ def gas(auths: tuple[Auth, ...], words: int) -> int:
 
 def used_up() -> tuple[Auth, ...]:
     """Auths on products 0 and 1 which, with one ledger word, need the last gas of a unit."""
-    for count in range(2, 20):
+    step = Step(1, 0)
+    quote = Auth((Leg(0, 1),), CASH, 10**6 * CASH, (step,), (step,))  # a gap has 14 bytes
+    for count in range(1, 20):
         for steps in range(count, 8 * count):
-            widths = [steps // count + (i < steps % count) for i in range(count)]
-            auths = tuple(
-                Auth((Leg(i % 2, 1),), CASH, 0, (Step(1, 0),) * width, ())
-                for i, width in enumerate(widths)
+            lengths = [steps // count + (i < steps % count) for i in range(count)]
+            bids = (
+                Auth((Leg(1 - i % 2, 1),), CASH, 0, (step,) * length, ())
+                for i, length in enumerate(lengths)
             )
+            auths = (quote, *bids)
             if gas(auths, 1) % UNIT_GAS == 0:
                 return auths
     raise AssertionError("no number of steps uses the gas up")

@@ -17,7 +17,7 @@ BATCH = ref.batch_id(31_337, MARKET, 7)
 SECRET = ref.batch_key(SEED, BATCH)
 ACCOUNT = keccak256(b"bidder")[12:]
 SALT = keccak256(b"salt")
-LONGEST = 15 * 255 - 22 - 69  # bytes of body that the most units allow
+LONGEST = 19 * 255 - 24 - 69  # bytes of body that the most units allow
 
 
 def text(length: int) -> bytes:
