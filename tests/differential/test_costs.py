@@ -223,7 +223,8 @@ def test_bytes_near_a_submission(reader: Reader, seed: int) -> None:
 def test_nothing_is_left_of_the_submission_before(reader: Reader) -> None:
     rng = random.Random(11)
     items = []
-    for case in cases(rng, 12, extreme=False):
+    # wide ones, so that what a cost adds to a window shows in the slopes
+    for case in [*cases(rng, 6, extreme=False), *cases(rng, 12, extreme=True)]:
         for body in mutants(rng, encode(case.submission), 2):
             found = decoded(case, body).submission
             shadows = case.shadows if found == case.submission else ()

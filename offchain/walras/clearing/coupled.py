@@ -170,7 +170,7 @@ class Block:
 
         A cost that would leave its prices at once is fixed instead (in `free`).
         """
-        chosen = [d for d, is_free in enumerate(free) if is_free]
+        chosen = self._chosen(point, free)
         direction = self._direction(point, chosen, long=long)
         stuck = [
             d
@@ -192,6 +192,22 @@ class Block:
             if (slope >= 0 and line.whole) or 10 * abs(slope) <= initial or line.exhausted:
                 return trial
             line.next(slope / initial, self._bend(trial, direction) / initial)
+
+    def _chosen(self, point: _Point, free: Sequence[bool]) -> list[int]:
+        """The free costs; if ψ is straight along some of them, the one of these with most to gain.
+
+        Straight directions have no length of their own: together they would zigzag between ends.
+        """
+        count = len(self.auths)
+        curved = {d for d, piece in enumerate(point.pieces[count:]) if piece is not None}
+        for piece, shares in zip(point.pieces, self._shares, strict=False):
+            curved.update(d for d, _ in shares if piece is not None)
+        straight = [
+            (abs(point.slack[d]) * (high - low), d)
+            for d, (low, high) in enumerate(self._boxes)
+            if free[d] and d not in curved and abs(point.slack[d]) > self._least[d]
+        ]
+        return [max(straight)[1]] if straight else [d for d, inside in enumerate(free) if inside]
 
     def _within(self, shadows: Sequence[int], direction: Sequence[int]) -> list[int]:
         """The direction, shortened so that its end lies within all prices."""

@@ -36,6 +36,7 @@ _COMMANDS: Final[Mapping[str, _Lazy]] = {
     "claim": _Lazy("walras.cli.ledger:claim", "Take out rewards and compensations."),
     "order": _Lazy("walras.cli.order:order", "Check, seal, follow and cancel an order."),
     "audit": _Lazy("walras.cli.audit:audit_command", "Check a settled batch from chain data."),
+    "history": _Lazy("walras.cli.history:history", "Show prices, fills and batches so far."),
     "clearer": _Lazy("walras.cli.clearer:clearer", "Run the operator's clearing daemon."),
     "clear": _Lazy("walras.cli.clear:clear", "Solve an auction from a file, without a chain."),
     "simulate": _Lazy(

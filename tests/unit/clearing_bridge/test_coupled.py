@@ -124,6 +124,17 @@ def test_limits_cut_demand_and_its_slope() -> None:
     assert [answer.sloped[0] for answer in at.values()] == [1, 1, 0, 0]
 
 
+@pytest.mark.parametrize(("ulps", "sloped"), [(0, 1), (1, 1), (2, 0)])
+def test_an_auth_slopes_to_one_ulp_beyond_what_its_limits_leave(ulps: int, sloped: int) -> None:
+    left = 7 * X44 + 3
+    curve = [(1, 100 << 40, 10 << 40, 10)]
+    book = ExactBook.build([[(0, 1)]], [curve], [100 << 40], [100 << 24], [(left, 0)])
+    wanted = left + ulps  # one unit per cash unit: 2^40 of X84 for an ulp of X44
+    answer = book.respond([((100 << 84) - (wanted << 40)) << GUARD], on_chain=True)
+    assert integers(answer.demand) == [left << GUARD]
+    assert answer.sloped[0] == sloped
+
+
 def test_elimination_leaves_the_curvature_of_the_prices_alone() -> None:
     """Against the Schur complement of the joint matrix, written out."""
     auths = [[(0, 1), (1, -2)], [(1, 3)], [(0, 5)]]

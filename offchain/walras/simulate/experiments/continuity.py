@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from walras.certificate import Opened
-from walras.numbers import X44
 from walras.simulate.agents.base import BPS
 from walras.simulate.market import Cleared, clear_again
 
@@ -49,14 +48,16 @@ def continuity(
 
 
 def marginal(cleared: Cleared) -> list[tuple[bytes, int]]:
-    """Accounts and numbers of the auths that trade a part of what they could, all sides taken."""
+    """Accounts and numbers of the auths that trade a part of what curve and limits let them."""
     found = []
     for one in cleared.opened:
         rates = cleared.settlement.rates.get(one.account.address)
         if rates is None or one.submission is None:
             continue
+        done = one.submission.progress(one.done)
         for j, (auth, rate) in enumerate(zip(one.submission.auths, rates, strict=True)):
-            if -auth.sell_rate * X44 < rate < auth.buy_rate * X44 and rate:
+            sell, buy = auth.room(done[j])
+            if rate and -sell < rate < buy:
                 found.append((one.account.address, j))
     return found
 
