@@ -24,7 +24,7 @@ library Application {
         if (b.number() != batch_ || b.unapplied() == 0) revert IWalras.NothingToApply(batch_);
         bool known = keccak256(abi.encodePacked(digests)) == s.digests && chunk < digests.length;
         if (!known || keccak256(effects) != digests[chunk]) revert IWalras.WrongEffects(batch_, chunk);
-        uint256 count = _write(s, b, effects);
+        uint256 count = _write(s, batch_, effects);
         uint256 reward = b.pot() / b.unapplied() * count; // the pot is a multiple of those left
         s.batch.pot = uint96(b.pot() - reward);
         s.batch.unapplied = uint32(b.unapplied() - count);
@@ -33,8 +33,9 @@ library Application {
     }
 
     /// @return count accounts that had not got their part. The bytes are the settlement's own: nothing is checked again.
-    function _write(Market.State storage s, BatchWord b, bytes calldata effects) private returns (uint256 count) {
+    function _write(Market.State storage s, uint256 batch_, bytes calldata effects) private returns (uint256 count) {
         unchecked {
+            uint256 mark = s.standing.rentIndex;
             uint256 offset;
             while (offset != effects.length) {
                 uint256 head = _word(effects, offset);
@@ -44,7 +45,7 @@ library Application {
                 uint256 pos = offset + Effects.BASE;
                 offset = pos + (changed ? Effects.SECOND : 0) + Effects.PAIR * pairs;
                 Account storage stored = s.ledger.accounts[owner];
-                if (!s.waits(stored.word(), b)) continue;
+                if (!Market.waits(stored.word(), batch_, mark)) continue;
                 ++count;
                 stored.set(AccountWord.wrap(_word(effects, pos - 32)));
                 if (changed) {

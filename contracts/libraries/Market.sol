@@ -70,15 +70,15 @@ library Market {
         AccountWord a = s.ledger.accounts[owner].word();
         BatchWord b = s.batch.word();
         if (!a.isLive(b.number())) return false;
-        if (b.unapplied() != 0) return waits(s, a, b);
+        if (b.unapplied() != 0) return waits(a, b.number(), s.standing.rentIndex);
         if (b.live() == 0 || b.settled()) return false;
         Phase phase_ = phase(s, t, uint32(b.number()));
         return phase_ >= Phase.LOCKED_IN && phase_ <= Phase.FALLBACK;
     }
 
     /// @dev Whether a live account has not got its part of a settlement in chunks: that gives it batch 0 or the new rent mark.
-    function waits(State storage s, AccountWord a, BatchWord b) internal view returns (bool) {
-        return a.isLive(b.number()) && !(a.stands() && a.batch() == s.standing.rentIndex);
+    function waits(AccountWord a, uint256 batch_, uint256 mark) internal pure returns (bool) {
+        return a.isLive(batch_) && !(a.stands() && a.batch() == mark);
     }
 
     /* ---------------------------------------------- money ---------------------------------------------- */
