@@ -20,16 +20,13 @@ from typing import NamedTuple
 
 import gmpy2
 
-from walras.clearing.exact import ExactBook, Ramp
+from walras.clearing.exact import ExactBook
 from walras.clearing.line import Line
-from walras.clearing.sweep import PRICE_BITS, QUANTITY_BITS
+from walras.clearing.pieces import FINE, Curve, Piece, curve_of
 from walras.errors import ClearingError
 
 __all__ = ["Block", "blocks_of"]
 
-_SHIFT = PRICE_BITS - 40
-_FINE = 32  # bits beyond X72
-_UNIT = QUANTITY_BITS + _FINE
 _FLOATS = 10  # Newton steps in floating point before they are taken in long arithmetic
 _PRECISION = 512
 _MOST = 2_000
@@ -38,42 +35,6 @@ _FAINT = 2.0**-200  # a curvature below any that a ramp can have
 
 Scalar = float  # or gmpy2.mpfr
 Matrix = list[list[Scalar]]
-
-
-class Piece(NamedTuple):
-    """A ramp: above `top` (mirrored by `side`) it asks for nothing; X112."""
-
-    side: int
-    top: int
-    fall: int  # X112
-    drop: int  # X40
-    width: int
-
-
-class Curve(NamedTuple):
-    """Ramps, and what limits leave to buy and to sell; quantities X104."""
-
-    pieces: tuple[Piece, ...]
-    room: tuple[int, int] | None
-
-    def demand(self, level: int) -> tuple[int, Piece | None]:
-        """Demand at `level`, and the ramp it lies on if it moves there."""
-        rate, sign, on = 0, 1, None
-        for piece in self.pieces:
-            below = piece.top - piece.side * level
-            if below < 0:
-                continue
-            sign = piece.side
-            if below < piece.fall:
-                rate += (below * piece.width << _FINE) // piece.drop
-                on = piece
-            else:
-                rate += piece.width << _UNIT
-        if self.room is not None:
-            most = self.room[0] if sign > 0 else self.room[1]
-            if rate > most:
-                return sign * most, None
-        return sign * rate, on
 
 
 class _Point(NamedTuple):
@@ -102,7 +63,7 @@ class Block:
                 self._shares[j].append((d, coefficient))
         self._boxes = [book.boxes[d] for d in costs]
         # What rounding λ leaves of a slack X104, and what the floors of D and S do to it in X72.
-        self._least = [2 * len(terms) + 8 << _FINE for terms in self._terms]
+        self._least = [2 * len(terms) + 8 << FINE for terms in self._terms]
         self._noise = [sum(abs(g) for _, g in terms) + 2 * len(terms) + 16 for terms in self._terms]
 
     def clamp(self, shadows: Sequence[int]) -> list[int]:
@@ -112,11 +73,11 @@ class Block:
     @cached_property
     def _curves(self) -> list[Curve]:
         book = self._book
-        return [_curve(book.curves[auth], book.rooms[auth]) for auth in self.auths]
+        return [curve_of(book.curves[auth], book.rooms[auth]) for auth in self.auths]
 
     @cached_property
     def _own(self) -> list[Curve]:
-        return [_curve(self._book.costs[d].ramps, None) for d in self.costs]
+        return [curve_of(self._book.costs[d].ramps, None) for d in self.costs]
 
     def settled(self, shadows: Sequence[int], slack: Sequence[int]) -> bool:
         """Whether shadow prices X112 of the book are solutions here, given its s - S (X72)."""
@@ -182,13 +143,13 @@ class Block:
         if stuck:
             return point
         direction = self._within(point.shadows, direction)
-        initial = -_dot(point.slack, direction) >> _FINE
+        initial = -_dot(point.slack, direction) >> FINE
         if initial <= 0 and not long:  # floats did not see which way is down
             return self._step(levels, point, free, long=True)
         line = Line(_LENGTH_BITS, _LENGTH_BITS)
         while True:
             trial = self._at(levels, self.clamp(line.moved(point.shadows, direction)))
-            slope = -_dot(trial.slack, direction) >> _FINE
+            slope = -_dot(trial.slack, direction) >> FINE
             if (slope >= 0 and line.whole) or 10 * abs(slope) <= initial or line.exhausted:
                 return trial
             line.next(slope / initial, self._bend(trial, direction) / initial)
@@ -255,7 +216,7 @@ class Block:
             for i in range(len(chosen)):
                 matrix[i][i] += matrix[i][i] * tilt + _FAINT
             direction = [0] * len(point.shadows)
-            right = [-one * point.slack[d] / (1 << _FINE) for d in chosen]
+            right = [-one * point.slack[d] / (1 << FINE) for d in chosen]
             for d, move in zip(chosen, _solved(matrix, right), strict=True):
                 direction[d] = int(move)
             return direction
@@ -294,14 +255,6 @@ def blocks_of(book: ExactBook) -> list[Block]:
 def _outward(price: int, slack: int, box: tuple[int, int]) -> bool:
     """At an end, and wanting beyond it."""
     return (price == box[0] and slack >= 0) or (price == box[1] and slack <= 0)
-
-
-def _curve(ramps: Sequence[Ramp], room: tuple[int, int] | None) -> Curve:
-    fine = room and (room[0] << _FINE, room[1] << _FINE)
-    pieces = tuple(
-        Piece(side, top << _SHIFT, drop << _SHIFT, drop, width) for side, top, drop, width in ramps
-    )
-    return Curve(pieces, fine)
 
 
 def _dot(left: Sequence[int], right: Sequence[int]) -> int:
