@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -82,8 +83,8 @@ def news(seconds: float, *, every: float = 5.0, price: float = 100.0, seed: int 
 def race_in_book(events: News) -> Race:
     """Every jump in a continuous limit order book."""
     race = Race()
-    for before, after in zip(events.values, events.values[1:], strict=False):
-        race.jumps += int(abs(after / before - 1) > _HALF_SPREAD)
+    for before, after in pairwise(events.values.tolist()):
+        race.jumps += abs(after / before - 1) > _HALF_SPREAD
         book = OrderBook()
         bid, _ = book.submit(MAKER, 1, before * (1 - _HALF_SPREAD), _QUOTE)
         ask, _ = book.submit(MAKER, -1, before * (1 + _HALF_SPREAD), _QUOTE)
