@@ -27,7 +27,7 @@ class Coupled:
 
     scales: list[int]
     references: list[int]
-    wishes: list[Wish]
+    wishes: Sequence[Wish]
     tick_bps: int = 1
 
 

@@ -175,7 +175,7 @@ def test_costs_that_say_the_same_twice_do_not_disturb() -> None:
 @pytest.mark.parametrize("kink", [1e-30, 1e-9, 0.3, 1.0, 7.0, 1e6])
 def test_line_search_finds_a_kink_of_any_size(kink: float) -> None:
     """A slope of 1 up to the kink, then one that falls a million times faster."""
-    line = Line(bits=256, digits=256)
+    line, length = Line(bits=256, digits=256), 0.0
     for _ in range(400):
         (length,) = (at / 2**200 for at in line.moved([0], [1 << 200]))
         slope = 1.0 if length < kink else 1.0 - 1e6 * (length - kink) / kink
