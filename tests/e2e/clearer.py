@@ -16,8 +16,11 @@ from walras.clearing.problem import solve_batch
 from walras.operator.clearing import Solver
 from walras.operator.daemon import Daemon, Surroundings
 from walras.operator.keys import BatchKeys
+from walras.operator.meter import Meter
 from walras.operator.settings import ClearerSettings
 from walras.store import Journal
+
+_UNHEARD = Meter()
 
 
 @dataclass
@@ -62,6 +65,7 @@ def build(
     policy: SendPolicy = QUICK,
     checkpoint: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = lambda _: None,
+    meter: Meter = _UNHEARD,
     **settings: Any,
 ) -> Clearer:
     """A clearer of a market, its journal in `directory`; `settings` change the quick defaults."""
@@ -74,7 +78,7 @@ def build(
         Sender(market.client, Account.from_key(key), policy),
         journal,
         chosen,
-        Surroundings(log, sleep, solve, checkpoint),
+        Surroundings(log, sleep, solve, checkpoint, meter),
         keys if with_seed else None,
     )
     return Clearer(daemon, journal, log)

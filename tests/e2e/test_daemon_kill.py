@@ -11,16 +11,26 @@ import signal
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from eth_utils.address import to_canonical_address
 
-from tests.e2e.clearer import build
+from tests.e2e.clearer import build, make_clearer
+from tests.e2e.test_daemon_standing import SMALL, crowd, standing_pair
 from tests.e2e.venue import SEED, Venue, buy, sell
 from walras.chain.client import connect
-from walras.chain.events import Event, KeyRegistered, KeyRevealed, Settled
+from walras.chain.events import (
+    Applied,
+    Event,
+    KeyRegistered,
+    KeyRevealed,
+    Opened,
+    Settled,
+    Verified,
+)
 from walras.chain.market import Market
+from walras.numbers import X44
 from walras.operator.keys import BatchKeys
 
 pytestmark = pytest.mark.chain
@@ -39,6 +49,8 @@ class Plan:
     directory: Path
     kill_at: int = 0
     kill_on: str = ""
+    gas: int = 2**24
+    keys_ahead: int = 3
 
 
 def work(plan: Plan) -> None:
@@ -53,7 +65,16 @@ def work(plan: Plan) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     keys = BatchKeys(SEED, market.client.chain_id, to_canonical_address(market.address))
-    build(market, plan.directory, keys, checkpoint=checkpoint, sleep=time.sleep).daemon.once()
+    clearer = build(
+        market,
+        plan.directory,
+        keys,
+        checkpoint=checkpoint,
+        sleep=time.sleep,
+        transaction_gas=plan.gas,
+        keys_ahead=plan.keys_ahead,
+    )
+    clearer.daemon.once()
 
 
 def run(plan: Plan) -> int | None:
@@ -68,10 +89,12 @@ def happened(venue: Venue, kind: type[Event]) -> int:
     return len(venue.market.history([kind]))
 
 
-def kill_at_every_step(venue: Venue, directory: Path, once_each: dict[type[Event], int]) -> int:
+def kill_at_every_step(
+    venue: Venue, directory: Path, once_each: dict[type[Event], int], **how: Any
+) -> list[str]:
     """Kill a daemon at its first checkpoint, its second …, restart it, count what happened.
 
-    Returns the number of checkpoints there are.
+    `once_each` are events that have a transaction of their own. Returns the checkpoints there are.
     """
     nonce = venue.operator.sender.nonce()
     before = {kind: happened(venue, kind) for kind in once_each}
@@ -81,7 +104,7 @@ def kill_at_every_step(venue: Venue, directory: Path, once_each: dict[type[Event
         snapshot = venue.node.snapshot()
         state = directory / str(step)
         state.mkdir()
-        plan = Plan(venue.node.url, venue.market.address, state, kill_at=step)
+        plan = Plan(venue.node.url, venue.market.address, state, kill_at=step, **how)
         killed = run(plan)
         passed = (state / "passed").read_text().split()
         if killed == -signal.SIGKILL:
@@ -94,7 +117,7 @@ def kill_at_every_step(venue: Venue, directory: Path, once_each: dict[type[Event
         assert venue.operator.sender.nonce() - nonce == sum(once_each.values()), passed
         venue.node.revert(snapshot)
         if killed == 0:
-            return step - 1
+            return passed
 
 
 def lock_out(venue: Venue) -> None:
@@ -108,14 +131,47 @@ def lock_out(venue: Venue) -> None:
 
 
 def test_keys_are_registered_once(venue: Venue, tmp_path: Path) -> None:
-    steps = kill_at_every_step(venue, tmp_path, {KeyRegistered: 3})
-    assert steps == 3 * 5 + 2  # looked, decided, signed, sent, included; then nothing to do
+    passed = kill_at_every_step(venue, tmp_path, {KeyRegistered: 3})
+    assert len(passed) == 3 * 5 + 2  # looked, decided, signed, sent, included; then nothing to do
 
 
 def test_a_batch_is_revealed_and_settled_once(venue: Venue, tmp_path: Path) -> None:
     lock_out(venue)
-    steps = kill_at_every_step(venue, tmp_path, {KeyRevealed: 1, Settled: 1})
-    assert steps == 6 + 6 + 2  # as above, and the lock-out noted, and the book cleared
+    passed = kill_at_every_step(venue, tmp_path, {KeyRevealed: 1, Settled: 1})
+    assert len(passed) == 6 + 6 + 2  # as above, and the lock-out noted, and the book cleared
+
+
+@pytest.mark.slow
+def test_a_settlement_in_chunks_is_verified_and_written_once(venue: Venue, tmp_path: Path) -> None:
+    for batch in (1, 2, 3, 4):
+        venue.operator.register_key(batch, *venue.keys.public(batch))
+    crowd(venue, 3)
+    once_each: dict[type[Event], int] = {KeyRevealed: 1, Verified: 3, Applied: 3}
+    passed = kill_at_every_step(venue, tmp_path, once_each, gas=SMALL)
+    assert [passed.count(name) for name in ("chunked", "verified", "applied")] == [1, 3, 3]
+
+
+@pytest.mark.slow
+def test_a_batch_of_those_who_stand_is_opened_once(venue: Venue, tmp_path: Path) -> None:
+    """Opened, revealed and settled, killed between any two steps: the orders trade once."""
+    clearer = make_clearer(venue, tmp_path / "before", keys_ahead=4)
+    clearer.daemon.once()
+    venue.to_time(venue.schedule.start(1))
+    buyer = standing_pair(venue)
+    venue.to_time(venue.schedule.boundaries(1).reveal_from)
+    clearer.daemon.once()
+    venue.to_time(venue.schedule.start(2))
+    # the key of a further batch is due, too
+    once_each: dict[type[Event], int] = {KeyRegistered: 1, Opened: 1}
+    assert "decided" in kill_at_every_step(venue, tmp_path, once_each, keys_ahead=4)
+    make_clearer(venue, tmp_path / "open", keys_ahead=4).daemon.once()
+    venue.to_time(venue.schedule.boundaries(2).reveal_from)
+    directory = tmp_path / "settling"
+    directory.mkdir()
+    kill_at_every_step(venue, directory, {KeyRevealed: 1, Settled: 1}, keys_ahead=4)
+    make_clearer(venue, tmp_path / "last", keys_ahead=4).daemon.once()
+    held = venue.market.account("0x" + buyer.hex()).lots[0]
+    assert held == (1_000 + 80) * X44
 
 
 def test_a_restart_waits_for_what_is_still_pending(venue: Venue, tmp_path: Path) -> None:

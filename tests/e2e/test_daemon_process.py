@@ -15,6 +15,8 @@ import pytest
 
 from tests.e2e.venue import OPERATOR_KEY, Venue, buy, sell
 from walras.chain.accounts import Kdf, Keystore
+from walras.chain.devnode import free_port
+from walras.monitor import ask
 
 pytestmark = pytest.mark.chain
 
@@ -29,6 +31,17 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.1)
 
 
+def told_by(command: list[str], seed: Path, port: int, environment: dict[str, str]) -> str:
+    """What `walras clearer status` shows of a daemon that serves its health."""
+    told = ask("127.0.0.1", port)
+    assert told is not None
+    assert (told["healthy"], told["batch"]) == (True, 1)
+    status = [*command, "status", "--seed", str(seed), "--metrics-port", str(port)]
+    return subprocess.run(
+        status, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
 def test_a_process_clears_a_batch_refuses_a_second_and_stops(venue: Venue, tmp_path: Path) -> None:
     Keystore(tmp_path / "accounts", Kdf("pbkdf2", 2)).import_key("op", OPERATOR_KEY, PASSWORD)
     seed = tmp_path / "seed"
@@ -36,7 +49,8 @@ def test_a_process_clears_a_batch_refuses_a_second_and_stops(venue: Venue, tmp_p
     command += ["--rpc", venue.node.url, "--market", venue.market.address, "--account", "op"]
     command += ["--data-dir", str(tmp_path), "clearer"]
     run = [*command, "run", "--seed", str(seed), "--state-dir", str(tmp_path / "state")]
-    run += ["--poll", "0.1", "--confirmations", "0"]
+    port = free_port()
+    run += ["--poll", "0.1", "--confirmations", "0", "--metrics-port", str(port)]
     environment = {**os.environ, "WALRAS_PASSWORD": PASSWORD}
     subprocess.run([*command, "new-seed", str(seed)], check=True, env=environment)
 
@@ -56,7 +70,8 @@ def test_a_process_clears_a_batch_refuses_a_second_and_stops(venue: Venue, tmp_p
             venue.seal(venue.trader(), [sell(0, 30, 195)], 1)
             venue.to_time(venue.schedule.boundaries(1).reveal_from)
             wait_for(lambda: venue.market.settled_event(1))
-            wait_for(lambda: '"settled"' in log.read_text())
+            wait_for(lambda: '"event": "settled"' in log.read_text())
+            assert "healthy, last step" in told_by(command, seed, port, environment)
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(PATIENCE) == 0
         finally:

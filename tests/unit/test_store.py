@@ -9,12 +9,15 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from walras import store
+from walras.bodies import Body
 from walras.chain.sender import Attempt
 from walras.errors import StoreError
-from walras.store import Cursor, Journal, SealRecord
+from walras.store import Cursor, Journal, SealRecord, history_tables, tables
 
 MARKET, OTHER = "0x" + "aa" * 20, "0x" + "bb" * 20
+
+
+SHADOWS = {b"\x01" * 20: (-(2**150), 7), b"\x02" * 20: ()}
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def test_survives_a_restart(url: str, journal: Journal) -> None:
     prices = {0: -(2**137), 70: 2**137 + 1}
     journal.advance(block(7), [seal(1, 6), seal(2, 7)], [(1, 7, 3)])
     journal.remember_lock_out(1, b"l" * 32)
-    journal.remember_prices(1, b"book", prices)
+    journal.remember_prices(1, b"book", prices, SHADOWS)
     journal.record_attempt(1, "Settle", attempt)
     journal.close()
 
@@ -62,7 +65,7 @@ def test_survives_a_restart(url: str, journal: Journal) -> None:
     assert again.seals(1) == (seal(1, 6),)
     assert again.leaks() == (1,)
     assert again.lock_out(1) == b"l" * 32
-    assert again.prices(1, b"book") == prices
+    assert again.prices(1, b"book") == (prices, SHADOWS)
     assert again.attempts(1, "Settle") == (attempt,)
     assert again.nonces_used() == 6
     again.close()
@@ -111,12 +114,51 @@ def test_a_failed_step_leaves_nothing_behind(journal: Journal) -> None:
 
 
 def test_prices_belong_to_their_book(journal: Journal) -> None:
-    journal.remember_prices(1, b"book", {0: 1})
-    journal.remember_prices(1, b"other", {0: 2})
-    journal.remember_prices(1, b"book", {0: 3})
-    assert journal.prices(1, b"book") == {0: 3}
-    assert journal.prices(1, b"other") == {0: 2}
+    journal.remember_prices(1, b"book", {0: 1}, {})
+    journal.remember_prices(1, b"other", {0: 2}, SHADOWS)
+    journal.remember_prices(1, b"book", {0: 3}, {})
+    assert journal.prices(1, b"book") == ({0: 3}, {})
+    assert journal.prices(1, b"other") == ({0: 2}, SHADOWS)
     assert journal.prices(2, b"book") is None
+
+
+def test_newest_prices_are_those_of_the_newest_batch(journal: Journal) -> None:
+    assert journal.last_prices() is None
+    for batch in (9, 10, 2):
+        journal.remember_prices(batch, b"book", {0: batch}, {})
+    assert journal.last_prices() == ({0: 10}, {})
+
+
+def test_forgetting_spares_what_stands_and_what_is_recent(journal: Journal) -> None:
+    old, kept, late = Body(b"old", ()), Body(b"kept", (5,)), Body(b"late", ())
+    journal.advance(block(1), [seal(1, 1)], stood=[("0xa", 1, 0), ("0xb", 1, 1)])
+    journal.keep([old, kept])
+    for batch in (1, 9):
+        journal.record_attempt(batch, "Settle", Attempt(bytes([batch]) * 32, batch, 1, 1))
+        journal.remember_lock_out(batch, b"l" * 32)
+        journal.remember_prices(batch, b"book", {0: 1}, {})
+        journal.remember_effects(batch, [(bytes([batch]) * 32, b"effects")])
+    journal.advance(block(5_000), [seal(9, 5_000)], stood=[("0xc", 5_000, 0)])
+    journal.keep([late])
+    journal.forget(9, {"0xb": kept.hash})
+    assert (journal.seals(1), journal.seals(9)) == ((), (seal(9, 5_000),))
+    assert (journal.lock_out(1), journal.lock_out(9)) == (None, b"l" * 32)
+    assert (journal.prices(1, b"book"), journal.prices(9, b"book")) == (None, ({0: 1}, {}))
+    assert (journal.effects(1), len(journal.effects(9))) == ((), 1)
+    assert (journal.attempts(1, "Settle"), len(journal.attempts(9, "Settle"))) == ((), 1)
+    assert journal.nonces_used() == 10
+    assert journal.stood() == {"0xb", "0xc"}
+    assert journal.find(old.hash) is None
+    assert journal.find(kept.hash) == kept
+    assert journal.find(late.hash) == late
+
+
+def test_the_highest_nonce_is_never_forgotten(journal: Journal) -> None:
+    for nonce in (3, 4):
+        journal.record_attempt(1, "Settle", Attempt(bytes([nonce]) * 32, nonce, 1, 1))
+    journal.forget(100, {})
+    assert journal.nonces_used() == 5
+    assert len(journal.attempts(1, "Settle")) == 1
 
 
 def test_attempts_come_by_nonce_and_fee_and_once(journal: Journal) -> None:
@@ -160,6 +202,7 @@ def test_the_password_of_a_database_is_not_repeated() -> None:
 
 
 def test_tables_exist_in_postgres_too() -> None:
-    for table in store._TABLES.sorted_tables:
+    assert history_tables.PRICES in tables._TABLES.sorted_tables
+    for table in tables._TABLES.sorted_tables:
         ddl = str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
         assert "PRIMARY KEY (chain_id, market" in ddl

@@ -19,6 +19,7 @@ from walras.clearing.problem import solve_batch
 from walras.cli.output import clock, emit, facts, json_option, say
 from walras.cli.session import Session, acting, with_session
 from walras.errors import WalrasError
+from walras.monitor import ask, watching
 from walras.operator.daemon import Daemon, Halted, Surroundings, describe
 from walras.operator.decide import OwnView, alerts, decide
 from walras.operator.keys import BatchKeys, create_seed, read_seed
@@ -43,6 +44,8 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("poll", float),
     ("confirmations", int),
     ("max_failures", int),
+    ("metrics_port", int),
+    ("metrics_host", str),
     ("log_level", str),
 )
 
@@ -154,6 +157,8 @@ def status(session: Session, file: Path | None, *, as_json: bool, **options: Any
         "bond_full": chain.bond >= chain.bond_full,
         "wei": chain.balance,
     }
+    if settings.metrics_port:
+        data["daemon"] = ask(settings.metrics_host, settings.metrics_port)
     emit(as_json, data, partial(_show_status, data))
 
 
@@ -176,10 +181,21 @@ def _show_status(data: dict[str, Any]) -> None:
             ("keys registered", ", ".join(map(str, data["keys"])) or "none"),
             ("bond", "full" if data["bond_full"] else "not full"),
             ("account", f"{data['account']}, {data['wei'] / 1e18:.4f} of native currency"),
+            *([("daemon", _daemon_in_words(data["daemon"]))] if "daemon" in data else []),
         ]
     )
     for alert in data["alerts"]:
         say(f"! {alert}", "yellow")
+
+
+def _daemon_in_words(health: dict[str, Any] | None) -> str:
+    if health is None:
+        return "does not answer: it is not running, or serves no metrics there"
+    if health["halted"]:
+        return f"halted: {health['halted']}"
+    since = f"last step {health['seconds_since_step']:.0f} s ago"
+    failures = f", {health['failures']} failures in a row" if health["failures"] else ""
+    return f"{'healthy' if health['healthy'] else 'stuck'}, {since}{failures}"
 
 
 def _in_words(decision: dict[str, Any], now: int | None = None) -> str:
@@ -226,11 +242,15 @@ def _working(session: Session, settings: ClearerSettings) -> Iterator[_Working]:
             if stop.wait(seconds):
                 raise _Stopped
 
-        around = Surroundings(log, sleep, partial(solve_batch, engine=settings.engine))
+        solve = partial(solve_batch, engine=settings.engine)
         sender = Sender(client, signer, settings.send_policy, sleep=sleep)
-        log.info("started", account=sender.address, operator=market.terms.operator, seed=bool(keys))
         try:
-            yield _Working(Daemon(market, sender, journal, settings, around, keys), log, stop)
+            with watching(settings) as meter:
+                around = Surroundings(log, sleep, solve, meter=meter)
+                daemon = Daemon(market, sender, journal, settings, around, keys)
+                operator = market.terms.operator
+                log.info("started", account=sender.address, operator=operator, seed=bool(keys))
+                yield _Working(daemon, log, stop)
         finally:
             journal.close()
 
@@ -241,7 +261,7 @@ def _keys(session: Session, settings: ClearerSettings, redactor: Redactor) -> Ba
     seed = read_seed(settings.seed)
     redactor.add(seed)
     market = to_canonical_address(session.market.address)
-    return BatchKeys(seed, session.client.chain_id, market, hide=redactor.add)
+    return BatchKeys(seed, session.client.chain_id, market, hide=redactor.add_passing)
 
 
 def _observer(

@@ -19,6 +19,7 @@ from walras.errors import ChainError
 from walras.numbers import UNIT_GAS
 from walras.opening import Entry, open_listed
 from walras.operator.clearing import Cleared, Log
+from walras.operator.meter import Meter
 from walras.settlement import encode_submissions
 from walras.store import Journal
 
@@ -56,6 +57,7 @@ class Chunks:
         log: Log,
         checkpoint: Callable[[str], None],
         *,
+        meter: Meter,
         gas: int = _GAS,
     ) -> None:
         """`gas` is what the declared units of one transaction may come to."""
@@ -64,6 +66,7 @@ class Chunks:
         self._journal = journal
         self._log = log
         self._checkpoint = checkpoint
+        self._meter = meter
         self._gas = gas
 
     def fits(self, cleared: Cleared) -> bool:
@@ -89,6 +92,7 @@ class Chunks:
                 batch, sender, run, cleared.prices, piece.submissions, **how(f".{number}")
             )
             self._checkpoint("verified")
+            self._meter.used("Verify", receipt.gas_used)
             self._log.info(
                 "verified", batch=batch, chunk=number, of=len(pieces), gas=receipt.gas_used
             )
@@ -104,6 +108,7 @@ class Chunks:
                 continue
             receipt = self._trader.apply_chunk(batch, digests, number, effects, **how(f".{number}"))
             self._checkpoint("applied")
+            self._meter.used("Apply", receipt.gas_used)
             self._log.info(
                 "applied", batch=batch, chunk=number, of=len(chunks), gas=receipt.gas_used
             )

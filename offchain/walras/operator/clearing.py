@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from walras.batch import BatchState
 from walras.bodies import Body
@@ -14,6 +14,7 @@ from walras.certificate import Opened, Settlement, open_batch, settle
 from walras.chain.books import book_at_lock_out, book_of
 from walras.chain.lockout import Book, live_seals
 from walras.chain.market import Market
+from walras.operator.meter import Meter
 from walras.sealing import keccak256
 from walras.settlement import encode_submissions
 from walras.store import Journal
@@ -31,6 +32,13 @@ class Found(Protocol):
     @property
     def shadows(self) -> dict[bytes, tuple[int, ...]]:
         """By account, of those with costs."""
+
+
+class _Before(NamedTuple):
+    """Prices X84 and shadow prices X84 to begin from."""
+
+    prices: dict[int, int]
+    shadows: dict[bytes, tuple[int, ...]]
 
 
 class Solver(Protocol):
@@ -80,12 +88,14 @@ class Clearing:
         journal: Journal,
         solve: Solver,
         log: Log,
+        meter: Meter,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self._market = market
         self._journal = journal
         self._solve = solve
         self._log = log
+        self._meter = meter
         self._clock = clock
         self._last: Found | None = None
 
@@ -100,30 +110,42 @@ class Clearing:
         opened = open_batch(book.state, book.entries)
         seconds["opened"] = self._clock()
         key = keccak256(encode_submissions(book.entries))
-        prices, shadows = self._journal.prices(batch, key) or self._found(book, opened)
+        prices, shadows = self._journal.prices(batch, key) or self._found(batch, book, opened)
         seconds["solved"] = self._clock()
         settlement = settle(book.state, opened, prices, shadows)
         self._journal.remember_prices(batch, key, prices, shadows)
         self._journal.keep(Body(s.body, s.done) for s in settlement.standing.values())
         seconds["settled"] = self._clock()
         voids = {f"0x{account.hex()}": why.name for account, why in settlement.voids.items()}
-        times = list(seconds.items())
+        took = {name: at - before for (_, before), (name, at) in pairwise(seconds.items())}
+        self._meter.cleared(took, len(opened), len(voids))
         self._log.info(
             "cleared",
             batch=batch,
             accounts=len(opened),
             products=len(prices),
             voids=voids,
-            seconds={name: round(at - before, 4) for (_, before), (name, at) in pairwise(times)},
+            seconds={name: round(value, 4) for name, value in took.items()},
         )
         return Cleared(book, opened, prices, shadows, settlement)
 
     def _found(
-        self, book: Book, opened: Sequence[Opened]
+        self, batch: int, book: Book, opened: Sequence[Opened]
     ) -> tuple[Mapping[int, int], Mapping[bytes, tuple[int, ...]]]:
-        """Prices and shadow prices, sought from those of the batch before."""
-        self._last = self._solve(book.state, opened, warm=self._last)
+        """Prices and shadow prices, sought from those of a batch before."""
+        before = self._last or self._before(batch)
+        self._last = self._solve(book.state, opened, warm=before)
         return self._last.prices, self._last.shadows
+
+    def _before(self, batch: int) -> Found | None:
+        """What the batch before came to, after a restart: from the journal, or from the chain."""
+        kept = self._journal.last_prices()
+        if kept is not None:
+            return _Before(*kept)
+        settled = self._market.settled_event(batch - 1) if batch > 1 else None
+        if settled is None:
+            return None
+        return _Before(dict(zip(settled.products, settled.prices, strict=True)), {})
 
     def _book(self, batch: int) -> Book:
         """The book from the journal; from the whole chain if the journal lacks any of it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from walras.chain.lockout import STANDING
 from walras.chain.market import Market
 from walras.chain.sender import Attempt, NonceTaken, Receipt, Sender
 from walras.errors import (
@@ -35,6 +36,7 @@ from walras.operator.decide import (
     decide,
 )
 from walras.operator.keys import BatchKeys
+from walras.operator.meter import Meter
 from walras.operator.settings import ClearerSettings
 from walras.operator.view import Observer, Sight
 from walras.store import Journal
@@ -46,6 +48,7 @@ _RACES: Final = frozenset(
     {"AlreadyOpen", "KeyTooLate", "NothingToApply", "NothingToClose", "WrongPhase"}
 )
 _LONGEST_PAUSE: Final = 30.0
+_UNHEARD: Final = Meter()
 _REMEMBERED: Final = 8  # batches of which the journal keeps seals and prices
 
 
@@ -57,13 +60,15 @@ class Halted(WalrasError):  # noqa: N818
 class Surroundings:
     """What a daemon is given instead of reaching for it.
 
-    `checkpoint` is called by name between any two steps, `sleep` may raise to stop the daemon.
+    `checkpoint` is called by name between any two steps, `sleep` may raise to stop the daemon,
+    `meter` hears what it does.
     """
 
     log: Log
     sleep: Callable[[float], None]
     solve: Solver
     checkpoint: Callable[[str], None] = lambda _: None
+    meter: Meter = _UNHEARD
 
 
 class Daemon:
@@ -89,14 +94,16 @@ class Daemon:
         self._keys = keys
         self._log = around.log
         self._sleep = around.sleep
-        self._checkpoint = around.checkpoint
-        self._clearing = Clearing(market, journal, around.solve, around.log)
+        self._told = around.checkpoint
+        self._meter = around.meter
+        self._clearing = Clearing(market, journal, around.solve, around.log, around.meter)
         self._chunks = Chunks(
             market,
             self._trader,
             journal,
             around.log,
-            around.checkpoint,
+            self._checkpoint,
+            meter=around.meter,
             gas=settings.transaction_gas,
         )
         self._observer = Observer(
@@ -122,6 +129,7 @@ class Daemon:
                     continue
             except ChainError as error:
                 failures += 1
+                self._meter.failed(failures)
                 self._log.warning("failed", error=str(error), failures=failures)
                 if failures >= self._settings.max_failures:
                     raise self._halt(f"{failures} failures in a row, the last: {error}") from error
@@ -139,6 +147,7 @@ class Daemon:
         """Look, decide, act once. Raises Halted, or ChainError if another try may help."""
         try:
             sight = self._observer.look()
+            self._meter.looked(sight)
             self._checkpoint("looked")
             decision = self._decide(sight)
             self._checkpoint("decided")
@@ -158,6 +167,7 @@ class Daemon:
             self._log.warning("reorganised", blocks=sight.undone, head=sight.block_number)
         own = self._own(sight)
         decision = decide(sight.chain, own, sight.now)
+        self._meter.decided(decision)
         worries = alerts(sight.chain, own)
         news = decision.reason if isinstance(decision, Wait) else decision
         if self._said != (news, worries):
@@ -213,6 +223,7 @@ class Daemon:
             case CloseVoid(batch):
                 self._log.error("void", batch=batch, consequence="the bond is slashed")
                 self._done(decision, self._trader.close_void(batch, **self._how(decision)))
+                self._forget(batch)
             case _:
                 pass
 
@@ -231,8 +242,16 @@ class Daemon:
         settlement = cleared.settlement
         if (event.loss, event.freedom) != (settlement.loss_x40, settlement.freedom_x40):
             raise self._halt(f"batch {batch} settled with bounds other than computed; audit it")
+        self._meter.settled(batch)
         self._log.info("settled", batch=batch, accounts=event.live, voids=event.voids)
-        self._journal.forget(batch - _REMEMBERED)
+        self._forget(batch)
+
+    def _forget(self, batch: int) -> None:
+        """Drop what no later step can need, so that the journal does not grow for ever."""
+        owners = sorted(self._journal.stood())
+        words = self._market.read_all([("account", owner) for owner in owners])
+        standing = {o: word[6] for o, word in zip(owners, words, strict=True) if word[5] & STANDING}
+        self._journal.forget(batch - _REMEMBERED, standing)
 
     def _how(self, decision: Action, part: str = "") -> dict[str, Any]:
         """How an action, or a part of it, is sent: earlier attempts resumed, each journalled."""
@@ -248,6 +267,7 @@ class Daemon:
 
     def _done(self, decision: Decision, receipt: Receipt) -> None:
         self._checkpoint("included")
+        self._meter.used(type(decision).__name__, receipt.gas_used)
         self._log.info(
             "done",
             **describe(decision),
@@ -256,7 +276,12 @@ class Daemon:
             gas=receipt.gas_used,
         )
 
+    def _checkpoint(self, step: str) -> None:
+        self._meter.passed(step)
+        self._told(step)
+
     def _halt(self, reason: str) -> Halted:
+        self._meter.halted(reason)
         self._log.error("halted", reason=reason)
         return Halted(f"halted: {reason}")
 

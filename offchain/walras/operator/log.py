@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import OrderedDict
 from collections.abc import MutableMapping
+from itertools import chain
 from typing import Any, Final, TextIO
 
 import structlog
@@ -12,6 +14,7 @@ import structlog
 __all__ = ["Redactor", "configure"]
 
 HIDDEN: Final = "[hidden]"
+_PASSING: Final = 512  # batch keys: those of a hundred batches ahead, and many before
 _SECRET_NAMES: Final = ("secret", "seed", "password", "passphrase", "private", "mnemonic")
 
 
@@ -23,11 +26,19 @@ class Redactor:
 
     def __init__(self) -> None:
         self._known: set[str] = set()
+        self._passing: OrderedDict[int, frozenset[str]] = OrderedDict()
+
+    def add_passing(self, secret: int) -> None:
+        """Hide this secret until many others have been added: by then it is public."""
+        self._passing[secret] = _forms(secret)
+        self._passing.move_to_end(secret)
+        while len(self._passing) > _PASSING:
+            self._passing.popitem(last=False)
 
     def add(self, secret: str | bytes | int) -> None:
         """Hide this secret in every form in which it could be written."""
         if isinstance(secret, int):
-            self._known |= {str(secret), f"{secret:x}", f"{secret:064x}"}
+            self._known |= _forms(secret)
         elif isinstance(secret, bytes):
             self._known |= {secret.hex(), repr(secret)}
             self.add(int.from_bytes(secret))
@@ -54,10 +65,14 @@ class Redactor:
         return value if clean == text and isinstance(value, int) else clean
 
     def _clean(self, text: str) -> str:
-        for secret in self._known:
+        for secret in chain(self._known, *self._passing.values()):
             if len(secret) >= 8:
                 text = text.replace(secret, HIDDEN)
         return text
+
+
+def _forms(secret: int) -> frozenset[str]:
+    return frozenset((str(secret), f"{secret:x}", f"{secret:064x}"))
 
 
 def configure(

@@ -51,6 +51,13 @@ class ClearerSettings(BaseSettings):
     max_fee: int | None = Field(None, gt=0, description="Highest fee ever offered.")
     stuck_after: float = Field(30.0, gt=0, description="Wait before a transaction is repriced.")
     give_up_after: float = Field(300.0, gt=0, description="Wait before giving a transaction up.")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65_535, description="Port of /metrics and /health; none: not served."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address at which they are served.")
+    stale_after: float = Field(
+        120.0, gt=0, description="Time without a step after which /health says 503."
+    )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level."
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from walras.chain.client import Block, BlockMissing
 from walras.chain.events import Cancelled, Event, Joined, KeyLeaked, Sealed
@@ -10,6 +11,7 @@ from walras.chain.market import Market
 from walras.chain.views import BatchView, MarketView
 from walras.errors import ChainError
 from walras.operator.decide import ChainView
+from walras.schedule import Phase
 from walras.store import Cursor, Journal, SealRecord
 
 __all__ = ["Observer", "Sight"]
@@ -20,12 +22,17 @@ _THIN = 1.25  # times the least holding: below it the house needs a person soon
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look: the facts, the chain's time (seconds), and blocks undone since the last look."""
+    """One look: the facts, the chain's time (seconds), and blocks undone since the last look.
+
+    `phase` is of the batch that opened last; `houses` are (held, least) lots X44 by product.
+    """
 
     chain: ChainView
     now: int
     block_number: int
     undone: int
+    phase: Phase = Phase.PENDING
+    houses: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 class Observer:
@@ -54,7 +61,12 @@ class Observer:
         undone = self._follow()
         view = self._market.view()
         head = self._client.block("latest")
-        return Sight(self._facts(view, head), view.now, head.number, undone)
+        houses = {
+            product.asset.id: (product.state.house, 1 << (product.state.house_log2 + 44))
+            for product in view.products
+        }
+        facts = self._facts(view, head)
+        return Sight(facts, view.now, head.number, undone, view.batch_phase, houses)
 
     # ---------------------------------------------------------------------------- the cursor
 

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
@@ -31,6 +32,9 @@ from walras.store.tables import (
 
 __all__ = ["Cursor", "Journal", "SealRecord"]
 
+T = TypeVar("T")
+
+_PART: Final = 500  # values of a condition
 REORG_DEPTH: Final = 256  # observed blocks kept to find where two histories part
 
 
@@ -130,11 +134,29 @@ class Journal:
         """Accounts whose submission ever stood."""
         return frozenset(row[0] for row in self._all(self._rows(STOOD, STOOD.c.account)))
 
-    def forget(self, before: int) -> None:
-        """Drop what is remembered of batches before this one and cannot be needed any more."""
+    def forget(self, before: int, standing: Mapping[str, bytes]) -> None:
+        """Drop what is remembered of batches before this one and cannot be needed any more.
+
+        `standing` are second words of the accounts that stand now; what stood lately is kept, too,
+        since the chain may be reorganised. Nonces stay bounded.
+        """
+        newest = self.cursor()
+        stale = (0 if newest is None else newest.number) - REORG_DEPTH * 4
+        bodies = self._rows(BODIES, BODIES.c.hash).where(BODIES.c.block_number < stale)
+        owners = self._rows(STOOD, STOOD.c.account).where(STOOD.c.block_number < stale)
+        dead = {bytes(row[0]) for row in self._all(bodies)}.difference(standing.values())
+        left = {row[0] for row in self._all(owners)}.difference(standing)
+        last = self.nonces_used() - 1
         with self._transaction() as run:
             for table in (SEALS, LOCK_OUTS, PRICES, EFFECTS):
                 run.execute(delete(table).where(*self._mine(table), table.c.batch < before))
+            old = (ATTEMPTS.c.batch < before) & (ATTEMPTS.c.nonce < last)
+            run.execute(delete(ATTEMPTS).where(*self._mine(ATTEMPTS), old))
+            for some in _in_parts(dead):
+                run.execute(delete(BODIES).where(*self._mine(BODIES), BODIES.c.hash.in_(some)))
+            for some in _in_parts(left):
+                gone = (STOOD.c.block_number < stale) & STOOD.c.account.in_(some)
+                run.execute(delete(STOOD).where(*self._mine(STOOD), gone))
 
     def leaks(self) -> tuple[int, ...]:
         """Batches whose key was shown before their lock-out, ascending."""
@@ -182,13 +204,13 @@ class Journal:
         c = PRICES.c
         query = self._rows(PRICES, c.prices).where(c.batch == batch, c.book == book)
         rows = self._all(query)
-        if not rows:
-            return None
-        prices, shadows = json.loads(rows[0][0])
-        return (
-            {int(k): int(p) for k, p in prices.items()},
-            {bytes.fromhex(a): tuple(map(int, values)) for a, values in shadows.items()},
-        )
+        return _priced(rows[0][0]) if rows else None
+
+    def last_prices(self) -> tuple[dict[int, int], dict[bytes, tuple[int, ...]]] | None:
+        """Prices and shadow prices kept for the newest batch."""
+        query = self._rows(PRICES, PRICES.c.prices).order_by(PRICES.c.batch.desc()).limit(1)
+        rows = self._all(query)
+        return _priced(rows[0][0]) if rows else None
 
     def remember_effects(self, batch: int, chunks: Sequence[tuple[bytes, bytes]]) -> None:
         """Keep (digest, effects) of the chunks of a batch, in order, until they are applied."""
@@ -221,14 +243,15 @@ class Journal:
         rows = {body.hash: body for body in bodies}
         if not rows:
             return
+        newest = self.cursor()
+        seen = self._key | {"block_number": 0 if newest is None else newest.number}
         with self._transaction() as run:
-            mine = BODIES.c.hash.in_(rows)
-            run.execute(delete(BODIES).where(*self._mine(BODIES), mine))
+            for some in _in_parts(rows):
+                run.execute(delete(BODIES).where(*self._mine(BODIES), BODIES.c.hash.in_(some)))
             run.execute(
                 insert(BODIES),
                 [
-                    self._key
-                    | {"hash": h, "body": b.body, "done": json.dumps([str(d) for d in b.done])}
+                    seen | {"hash": h, "body": b.body, "done": json.dumps([str(d) for d in b.done])}
                     for h, b in rows.items()
                 ],
             )
@@ -285,3 +308,18 @@ class Journal:
 
 def _plain(seal: SealRecord) -> dict[str, Any]:
     return {name: getattr(seal, name) for name in SealRecord.__dataclass_fields__}
+
+
+def _priced(text: str) -> tuple[dict[int, int], dict[bytes, tuple[int, ...]]]:
+    prices, shadows = json.loads(text)
+    return (
+        {int(k): int(p) for k, p in prices.items()},
+        {bytes.fromhex(a): tuple(map(int, values)) for a, values in shadows.items()},
+    )
+
+
+def _in_parts(values: Iterable[T]) -> Iterator[list[T]]:
+    """As many as one statement may hold."""
+    remaining = iter(values)
+    while part := list(islice(remaining, _PART)):
+        yield part

@@ -105,6 +105,7 @@ STOOD: Final = table(
 BODIES: Final = table(
     "bodies",
     Column("hash", LargeBinary, primary_key=True),
+    Column("block_number", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("done", Text, nullable=False),
 )
