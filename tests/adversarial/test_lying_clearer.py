@@ -231,6 +231,9 @@ def test_account_that_cancelled_or_was_live_before_is_foreign(bench: Bench) -> N
         assert left.refusal(prices, wrong) == ("AccountNotLive", to_checksum_address(old[0]))
 
 
+LONGEST = 19 * 255  # of what can be sealed
+
+
 def spoilt(ct: bytes) -> Iterator[bytes]:
     for at in (0, 1, 32, 33, 64, 65, 68, 69, len(ct) // 2, len(ct) - 1):
         if at < len(ct):
@@ -240,8 +243,7 @@ def spoilt(ct: bytes) -> Iterator[bytes]:
     yield ct + b"\x00"
     yield b""
     yield ct + ct
-    yield bytes(3_826)
-    yield bytes(65_535)
+    yield bytes(LONGEST)
 
 
 @few_batches
@@ -253,13 +255,16 @@ def test_altered_and_swapped_ciphertexts(book: Book) -> None:
         for wrong in (*spoilt(ct), *others):
             lie = [*pairs[:i], (owner, wrong), *pairs[i + 1 :]]
             assert book.refusal(prices, lie) == error
+        for length in (LONGEST + 1, 65_535):
+            lie = [*pairs[:i], (owner, bytes(length)), *pairs[i + 1 :]]
+            assert book.refusal(prices, lie) == ("WrongItem", to_checksum_address(owner))
 
 
 @few_batches
 def test_data_that_ends_inside_a_submission(book: Book) -> None:
     bench, prices = book.bench, book.prices()
-    data = encode_submissions(book.pairs)
-    ends = {0, *accumulate(22 + len(ct) for _, ct in book.pairs)}
+    data = encode_submissions(book.entries())
+    ends = {0, *accumulate(24 + len(ct) for _, ct in book.pairs)}
     head = (1, list(prices), list(prices.values()))
     for cut in range(0, len(data), 7):
         error = bench.refusal(OPERATOR, "settle", *head, data[:cut])
@@ -269,7 +274,7 @@ def test_data_that_ends_inside_a_submission(book: Book) -> None:
     assert error == ("TruncatedData",)
     # a length that reaches past the end of all data
     owner, ct = book.pairs[-1]
-    longer = data[: -len(ct) - 2] + (len(ct) + 1).to_bytes(2) + ct
+    longer = data[: -len(ct) - 4] + (len(ct) + 1).to_bytes(2) + bytes(2) + ct
     assert bench.refusal(OPERATOR, "settle", *head, longer) == ("TruncatedData",)
     assert owner
 
@@ -303,7 +308,7 @@ def test_products_missing_unused_unsorted_unknown(book: Book) -> None:
 def test_products_twice_and_lists_of_two_lengths(book: Book) -> None:
     bench, prices = book.bench, book.prices()
     ids, values = list(prices), list(prices.values())
-    data = encode_submissions(book.pairs)
+    data = encode_submissions(book.entries())
 
     def refusal(products: list[int], posted: list[int]) -> Any:
         return bench.refusal(OPERATOR, "settle", 1, products, posted, data)
