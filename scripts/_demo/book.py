@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -37,18 +38,42 @@ class Bidder:
         """How many curves the order holds."""
         return len(self.order["auths"])
 
+    @property
+    def stands(self) -> bool:
+        """Whether the order trades in batch after batch."""
+        return bool(self.order.get("standing"))
+
 
 def make_book(stocks: Sequence[Stock], bidders: int, auths: int, seed: int) -> list[Bidder]:
-    """So many bidders with so many auths together, at least one each; the same for every seed."""
+    """So many bidders with so many auths together, at least one each; the same for every seed.
+
+    Of three or more the last two have an order that stands and one with a cost.
+    """
     desk = _Desk(stocks, np.random.default_rng(seed))
     kinds = cycle(_KINDS.items())
     book = []
     for i, (kind, write) in zip(range(bidders), kinds, strict=False):
         name = _NAMES[i % len(_NAMES)] + (str(i // len(_NAMES) + 1) if i >= len(_NAMES) else "")
         share = max(auths // bidders + (i < auths % bidders), 1)
-        writer = write(desk)
-        book.append(Bidder(name, kind, {"auths": [next(writer) for _ in range(share)]}))
+        if bidders - i <= len(_RARE) < bidders:
+            rare, writer, terms = _RARE[bidders - i - 1]
+            own = _named(writer(desk), share)
+            book.append(Bidder(name, rare, {**terms(own), "auths": own}))
+        else:
+            book.append(Bidder(name, kind, {"auths": _named(write(desk), share)}))
     return book
+
+
+def _named(writer: Iterator[Auth], count: int) -> list[Auth]:
+    """The next auths; a name given before gets a number."""
+    auths = [next(writer) for _ in range(count)]
+    given = Counter[str]()
+    for auth in auths:
+        name = auth["auth_id"]
+        given[name] += 1
+        if given[name] > 1:
+            auth["auth_id"] = f"{name} ({given[name]})"
+    return auths
 
 
 class _Desk:
@@ -217,6 +242,58 @@ _KINDS: Final[Mapping[str, Callable[[_Desk], Iterator[Auth]]]] = {
     "bargain hunter": _bargain_hunter,
     "rebalancer": _rebalancer,
 }
+
+
+def _patient_seller(desk: _Desk) -> Iterator[Auth]:
+    """Sells three batches' worth of a stock, a slice at a time."""
+    for stock in desk.turn():
+        worth, size = desk.opinion(stock), desk.shares(stock)
+        span = worth * stock.volatility
+        auth = _auth(
+            f"sell down {stock.symbol}",
+            {stock.symbol: "1"},
+            [(-size, worth), (0, worth - span)],
+        )
+        auth["data"] |= {"min_trade": -3 * size, "max_trade": 0}
+        yield auth
+
+
+def _stands(_: Sequence[Auth]) -> dict[str, Any]:
+    return {"standing": True}
+
+
+def _substituter(desk: _Desk) -> Iterator[Auth]:
+    """Would buy any of several stocks, the cheapest shares first."""
+    for stock in cycle(sorted(desk.stocks, key=lambda s: s.close)):
+        worth, size = desk.opinion(stock), desk.shares(stock, 30_000)
+        span = worth * stock.volatility
+        yield _auth(
+            f"rather {stock.symbol}",
+            {stock.symbol: "1"},
+            [(0, worth + 3 * span), (size, worth + span)],
+        )
+
+
+def _room(auths: Sequence[Auth]) -> dict[str, Any]:
+    """Never more than half of what each would buy alone, together."""
+    most = sum(auth["data"]["demand"][-1]["rate"] for auth in auths) // 2
+    names = [auth["auth_id"] for auth in auths]
+    return {"costs": [{"name": "room", "group": names, "max": most}]}
+
+
+# One bidder each, from the end of the book: kind, auths, and what else the order says.
+_RARE: Final[
+    Sequence[
+        tuple[
+            str,
+            Callable[[_Desk], Iterator[Auth]],
+            Callable[[Sequence[Auth]], dict[str, Any]],
+        ]
+    ]
+] = (
+    ("substituter", _substituter, _room),
+    ("patient seller", _patient_seller, _stands),
+)
 
 
 def _auth(name: str, weights: Mapping[str, str], points: Points) -> Auth:

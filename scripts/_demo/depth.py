@@ -1,4 +1,4 @@
-"""Demand and supply of one stock when all others stand at their clearing prices."""
+"""Demand and supply of one stock when all other prices, shadow prices too, stand where they are."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def book_of(outcome: Outcome, product: int, prices: Floats) -> tuple[Floats, Flo
     cleared = outcome.settlement.prices[product] / X84
     units = prices / float(outcome.prices[product]) * cleared  # cash units a lot
     share = float(outcome.units.by_id(product).tokens_of_ledger(X44))
-    for auth, pi in outcome.traded():
+    for auth, pi, guard in outcome.traded():
         weight = next((leg.weight for leg in auth.legs if leg.product == product), 0)
         if not weight:
             continue
-        rates, levels = outcome.curves(auth)
+        rates, levels = outcome.curves(auth, guard)
         rate = np.interp(pi / X84 + weight * (units - cleared), levels, rates)
         shares = weight * rate * share
         demand += np.maximum(shares, 0.0)

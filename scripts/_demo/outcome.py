@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from scripts._demo.book import Bidder
+from scripts._demo.bounds import Bound, read_bounds
 from scripts._demo.market import Venue
 from walras.auths import Auth
 from walras.batch import CASH, BatchState
@@ -17,8 +18,9 @@ from walras.certificate import Opened, Settlement, evaluate, open_batch
 from walras.chain.events import Settled
 from walras.chain.token import Token
 from walras.cli.audit import collect
+from walras.cli.prepare import market_setting
 from walras.cli.session import market_units
-from walras.curve import breakpoints
+from walras.curve import breakpoints, effective_prices
 from walras.numbers import X40, X44, X84
 from walras.submission import VoidReason
 from walras.units import MarketUnits
@@ -77,6 +79,7 @@ class Outcome:
     references: Mapping[int, Fraction]
     volumes: Mapping[int, Fraction]
     traders: Sequence[Trader]
+    bounds: Sequence[Bound]
     voids: Mapping[str, VoidReason]
     settle_gas: int
 
@@ -100,18 +103,21 @@ class Outcome:
         """Dollars of welfare that rounding can have cost, at most."""
         return self.units.cash.cash(self.settlement.loss_x40)
 
-    def traded(self) -> list[tuple[Auth, int]]:
-        """Every auth that took part, and its portfolio price X84."""
-        return [
-            (auth, sum(leg.weight * self.settlement.prices[leg.product] for leg in auth.legs))
-            for one in self.opened
-            if one.reason is None and one.submission is not None
-            for auth in one.submission.auths
-        ]
+    def traded(self) -> Iterator[tuple[Auth, int, int]]:
+        """Every auth that took part, its effective price X84, and its guard."""
+        for one in self.opened:
+            if one.reason is None and one.submission is not None:
+                shadows = self.settlement.shadows.get(one.account.address, ())
+                yield from zip(
+                    one.submission.auths,
+                    effective_prices(one.submission, self.settlement.prices, shadows),
+                    one.submission.guards,
+                    strict=True,
+                )
 
-    def curves(self, auth: Auth) -> tuple[list[int], list[float]]:
+    def curves(self, auth: Auth, guard: int) -> tuple[list[int], list[float]]:
         """Rates (portfolio units) and prices (cash units) of a curve, prices rising."""
-        points = breakpoints(auth, self.state.ticks)[::-1]
+        points = breakpoints(auth, self.state.ticks, guard)[::-1]
         return [rate for rate, _ in points], [price / X40 for _, price in points]
 
 
@@ -120,10 +126,12 @@ def read_outcome(
 ) -> Outcome:
     """Read and open the batch again, as an auditor does."""
     market = venue.market
-    state, ciphertexts, posted = collect(market, settled)
-    opened = open_batch(state, ciphertexts)
-    settlement = evaluate(state, opened, posted.prices)
-    units = market_units(market.view())
+    book, posted = collect(market, settled)
+    state = book.state
+    opened = open_batch(state, book.entries)
+    settlement = evaluate(state, opened, posted.prices, posted.shadows)
+    view = market.view()
+    units, setting = market_units(view), market_setting(view)
     raw = market.client.rpc("eth_getTransactionReceipt", "0x" + settled.transaction.hex())
     names = {address: name for name, address in addresses.items()}
     return Outcome(
@@ -139,6 +147,11 @@ def read_outcome(
         },
         volumes={k: units.by_id(k).tokens_of_ledger(v) for k, v in posted.volumes.items()},
         traders=[_trader(b, addresses[b.name], settlement, units) for b in bidders],
+        bounds=[
+            bound
+            for b in bidders
+            for bound in read_bounds(b, _key(addresses[b.name]), settlement, units, setting)
+        ],
         voids={names[to_checksum_address(a)]: VoidReason(r) for a, r in posted.voids.items()},
         settle_gas=int(raw["gasUsed"], 16),
     )
@@ -177,13 +190,17 @@ def _held(account: Any, asset: int) -> int:
     return int(account.cash if asset == CASH else account.lots.get(asset, 0))
 
 
+def _key(address: str) -> bytes:
+    return bytes.fromhex(address[2:])
+
+
 def _per_share(cash_units: Fraction, product: int, units: MarketUnits) -> Fraction:
     """Dollars a share of cash units a lot."""
     return units.cash.cash(cash_units * X40) * units.by_id(product).lots(Fraction(1))
 
 
 def _trader(bidder: Bidder, address: str, settlement: Settlement, units: MarketUnits) -> Trader:
-    key = bytes.fromhex(address[2:])
+    key = _key(address)
     fills = settlement.fills.get(key, {})
     return Trader(
         bidder.name,

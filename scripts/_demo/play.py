@@ -144,6 +144,8 @@ class Play:
         return int(median(self.seal_gas))
 
     def _withdraw(self, name: str) -> None:
+        if any(bidder.name == name and bidder.stands for bidder in self.bidders):
+            self.wallet.json("order", "cancel", account=name)
         held = self.wallet.json("balance", account=name)["market"]
         words = [word for asset in _withdrawable(held) for word in (asset, "all")]
         if words:

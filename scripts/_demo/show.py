@@ -34,6 +34,7 @@ def show(
     console.print(_prices(outcome))
     console.print(_ladder(outcome))
     console.print(_fills(outcome))
+    console.print(_bounds(outcome))
     console.print(_voids(outcome))
     console.print(_balances(books))
     console.print(_checks(audit))
@@ -89,6 +90,15 @@ def _fills(outcome: Outcome) -> Table:
         shares = [_signed(trader.shares.get(k, 0.0), 1) for k in range(len(outcome.symbols))]
         auths = f"{trader.filled}/{trader.auths}"
         table.add_row(trader.name, trader.kind, auths, *shares, _signed(trader.dollars, 0))
+    return table
+
+
+def _bounds(outcome: Outcome) -> Table:
+    table = _table("Limits over the life of standing orders, and costs over several auths")
+    _columns(table, "bidder", "what", "traded", "at most", "shadow price", left=2)
+    for b in outcome.bounds:
+        shadow = "" if b.shadow is None else f"{b.shadow:,.4f}"
+        table.add_row(b.bidder, b.what, f"{b.traded:+,.4f}", f"{b.most:+,.0f}", shadow)
     return table
 
 

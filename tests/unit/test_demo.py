@@ -11,10 +11,12 @@ from typing import Any, cast
 import pytest
 
 from scripts._demo.book import Bidder, make_book
+from scripts._demo.bounds import Bound, read_bounds
 from scripts._demo.report import report
 from scripts._demo.stocks import Stock, read_stocks
-from walras.numbers import X40
-from walras.orders import Constant, HumanAuth, convert, parse_order
+from tests.unit.sample_market import NOW, SCHEDULE
+from walras.numbers import X24, X40, X44
+from walras.orders import Constant, HumanAuth, Setting, convert, parse_order
 from walras.submission import VoidReason
 from walras.units import CashUnits, MarketUnits, ProductUnits
 
@@ -78,9 +80,59 @@ def test_every_order_can_be_represented_exactly(stocks: tuple[Stock, ...], seed:
         for k, stock in enumerate(stocks)
     )
     market = MarketUnits(cash, tuple(products))
+    caps = {k: int(stock.close) * 100 * X24 for k, stock in enumerate(stocks)}
+    setting = Setting(SCHEDULE, NOW, 10**15, caps)
     for bidder in make_book(stocks, 24, 64, seed):
-        submission, _ = convert(parse_order(json.dumps(bidder.order)), market)
+        order = parse_order(json.dumps(bidder.order))
+        submission = convert(order, market, None, setting).submission
         assert len(submission.auths) == bidder.auths
+        assert submission.standing == bidder.stands
+
+
+@pytest.mark.parametrize("size", [(3, 9), (3, 3), (24, 64), (24, 300)])
+def test_one_order_stands_with_limits_and_one_has_a_cost(
+    stocks: tuple[Stock, ...], size: tuple[int, int]
+) -> None:
+    book = make_book(stocks, *size, seed=1)
+    orders = [parse_order(json.dumps(bidder.order)) for bidder in book]
+    (standing,) = [order for order in orders if order.standing]
+    (coupled,) = [order for order in orders if order.costs]
+    assert all(auth.limits and auth.limits.low and not auth.limits.high for auth in standing.auths)
+    (cost,) = coupled.costs
+    assert [auth for auth, _ in cost.group] == list(range(len(coupled.auths)))
+    alone = sum(auth["data"]["demand"][-1]["rate"] for auth in book[-1].order["auths"])
+    assert book[-1].order["costs"][0]["max"] == alone // 2
+
+
+def test_bounds_are_read_in_the_words_of_the_order() -> None:
+    auths = [
+        {
+            "name": "a",
+            "portfolio": {"A": "-1"},
+            "demand": {"min_rate": -9, "max_rate": 9, "price": 0},
+        }
+    ]
+    limits = {"min_trade": -20, "max_trade": 8}
+    order = {"standing": True, "auths": [{**auths[0], **limits}]}
+    order |= {"costs": [{"name": "c", "group": {"a": "0.5"}, "max": 4}]}
+    market = MarketUnits(CashUnits("USD", 6, 10**4), (ProductUnits(0, "A", 18, 10**16, X40),))
+    setting = Setting(SCHEDULE, NOW, 10**12, {0: 100 * X24})
+    # on chain a purchase of 1 A, in cents and hundredths: 3 sold are 300 lots bought
+    settlement = SimpleNamespace(
+        rates={b"x": (-300 * X44,)}, shadows={b"x": (7 * X44 * X40,)}, progress={}
+    )
+    cost = convert(parse_order(json.dumps(order)), market, None, setting).costs[0]
+    found = list(
+        read_bounds(Bidder("zoe", "any", order), b"x", cast("Any", settlement), market, setting)
+    )
+    unit = float(cost.units)
+    assert found == [
+        Bound("zoe", "a", 3.0, 8.0),
+        Bound("zoe", "c", 1.5, 4.0, pytest.approx(0.07 * unit)),
+    ]
+    assert not list(
+        read_bounds(Bidder("zoe", "any", order), b"y", cast("Any", settlement), market, setting)
+    )
 
 
 def test_report_has_the_promised_keys_and_plain_numbers() -> None:

@@ -149,14 +149,14 @@ def test_required_units_are_enough_and_one_less_is_not(
     gas = decoded.gas + word_gas(submission.products, home)
     assert gas <= units * UNIT_GAS
     size = length + 24 + 64 * len(submission.products) + 20 * len(submission.costs)
-    assert size <= 15 * units
-    assert gas > (units - 1) * UNIT_GAS or size > 15 * (units - 1)
+    assert size <= 19 * units
+    assert gas > (units - 1) * UNIT_GAS or size > 19 * (units - 1)
 
 
 def test_required_units_pay_for_the_length() -> None:
     units = required_units(Submission((BUY,)), home=3, ciphertext_length=3_000)
-    # gas 119,000 needs 59 units; 24 bytes of head and 64 of price, 15 to a unit, need more
-    assert -(-119_000 // UNIT_GAS) < units == -(-(3_000 + 24 + 64) // 15)
+    # gas 105,100 needs 42 units; 24 bytes of head and 64 of price, 19 to a unit, need more
+    assert -(-105_100 // UNIT_GAS) < units == -(-(3_000 + 24 + 64) // 19)
 
 
 def test_required_units_refuse_what_no_seal_may_declare() -> None:
@@ -167,12 +167,12 @@ def test_required_units_refuse_what_no_seal_may_declare() -> None:
 
 def test_word_gas_counts_pairs_of_products_but_not_home() -> None:
     assert word_gas((4,), None) == 0
-    assert word_gas((4, 5), None) == 22_500  # 5 lies in a word of its own, home 4 does not
-    assert word_gas((4, 5), 5) == 22_500
-    assert word_gas((4, 5, 6), None) == 45_000
-    assert word_gas((4, 5), 6) == 22_500
-    assert word_gas((4, 5, 6, 9), 6) == 45_000
-    assert word_gas((0,), 7) == 22_500
+    assert word_gas((4, 5), None) == 23_500  # 5 lies in a word of its own, home 4 does not
+    assert word_gas((4, 5), 5) == 23_500
+    assert word_gas((4, 5, 6), None) == 47_000
+    assert word_gas((4, 5), 6) == 23_500
+    assert word_gas((4, 5, 6, 9), 6) == 47_000
+    assert word_gas((0,), 7) == 23_500
 
 
 def test_cover_of_a_two_sided_pair() -> None:
