@@ -72,6 +72,20 @@ def settle(
     items: Sequence[tuple[Any, ...]],
 ) -> dict[str, Any]:
     """Outcome of `settle(b, products, prices, submissions)`, or RejectedError."""
+    sums, out = add_up(batch, products, prices, items)
+    if len(items) != len(batch["accounts"]):
+        raise RejectedError("LiveCountMismatch", len(items), len(batch["accounts"]))
+    close(batch, dict(zip(products, prices, strict=True)), sums, out)
+    return out
+
+
+def add_up(
+    batch: Batch,
+    products: Sequence[int],
+    prices: Sequence[int],
+    items: Sequence[tuple[Any, ...]],
+) -> tuple[Sums, dict[str, Any]]:
+    """What some of the batch's items come to, with the certificate still open."""
     posted = check_prices(batch, products, prices)
     sums: Sums = {k: {"z": 0, "c": 0, "C": 0, "volume": 0, "used": False} for k in posted}
     live = {account["address"]: account for account in batch["accounts"]}
@@ -96,11 +110,8 @@ def settle(
             amended(batch, account, amendment, found, sums, out)
         out["accounts"][address] = found
         before = address
-    if len(items) != len(live):
-        raise RejectedError("LiveCountMismatch", len(items), len(live))
     del out["ticks"]
-    close(batch, posted, sums, out)
-    return out
+    return sums, out
 
 
 def whole(item: Sequence[Any]) -> tuple[bytes, bytes, Sequence[int], Sequence[int], bytes | None]:

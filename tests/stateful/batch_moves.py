@@ -44,7 +44,7 @@ class BatchMoves(Table):
     @move(
         phases.OPEN,
         who=some.bidders,
-        submission=some.submissions,
+        submission=some.submissions(),
         slack=st.sampled_from((0, 0, 0, -2, 30, 100)),
         late=some.batches_back,
         when=lambda table: table.backed,
@@ -58,7 +58,7 @@ class BatchMoves(Table):
         phases.OPEN,
         phases.LOCKED_IN,
         who=some.bidders,
-        submission=some.submissions,
+        submission=some.submissions(),
         slack=st.sampled_from((0, 0, 0, 0, -1, 20)),
         short=st.sampled_from((0, 0, 0, 1)),
         when=lambda table: table.backed,
@@ -107,7 +107,7 @@ class BatchMoves(Table):
         phases.OPEN,
         who=some.bidders,
         body=st.binary(max_size=60),
-        real=some.submissions,
+        real=some.submissions(),
         when=lambda table: table.backed,
     )
     def seal_malformed(self, who: str, body: bytes, real: Submission) -> None:

@@ -17,6 +17,7 @@ ALL: Final = 2**256 - 1
 NOBODY: Final = "0x0000000000000000000000000000000000000000"
 X40: Final = 2**40
 X44: Final = 2**44
+STANDING, PAUSED, UNCOVERED, AMENDED = 1, 2, 4, 8
 
 
 class Refusal(Exception):  # noqa: N818  no error: what must happen
@@ -32,15 +33,32 @@ class Refusal(Exception):  # noqa: N818  no error: what must happen
 
 @dataclass
 class Holder:
-    """An account. `lots` by product; `home` is the first product it ever held."""
+    """An account. `lots` by product; `home` is the first product it ever held.
+
+    `batch` is the rent mark of a submission that stands, and `cash` is before the rent since then.
+    """
 
     cash: int = 0
     lots: dict[int, int] = field(default_factory=dict)
     home: int | None = None
     batch: int = 0
     units: int = 0
+    flags: int = 0
     seal_hash: bytes = bytes(32)
+    amendment: tuple[bytes, int, int] = (bytes(32), 0, 0)  # seal hash, batch, units
+    body: bytes = b""  # that stands
+    done: tuple[int, ...] = ()
     claimable: int = 0
+
+    @property
+    def stands(self) -> bool:
+        """Live in every batch, and paying rent."""
+        return self.flags & (STANDING | PAUSED) == STANDING
+
+    def pending(self, batch: int) -> int:
+        """Units of an amendment in this batch."""
+        _, sealed_in, units = self.amendment
+        return units if self.flags & AMENDED and sealed_in == batch else 0
 
 
 @dataclass
@@ -78,14 +96,16 @@ class Vault:
 
 @dataclass
 class Round:
-    """The batch that last took a seal."""
+    """The batch that was opened last."""
 
     number: int = 0
     live: int = 0
     units: int = 0
+    ticks: int = 0
     settled: bool = False
     closed: bool = False
     pot: int = 0
+    unapplied: int = 0
 
 
 @dataclass
@@ -120,10 +140,17 @@ class Books:
     bond: int = 0
     burnt: int = 0
     reserved: int = 0
+    standing: int = 0  # accounts that stand and are not paused
+    standing_units: int = 0
+    rent_index: int = 0
+    runs: dict[tuple[int, str], tuple[bytes, list[Any]]] = field(default_factory=dict)
+    pieces: list[tuple[bytes, list[str]]] = field(default_factory=list)  # effects, and of whom
+    digests: bytes = bytes(32)
     keys: dict[int, tuple[int, int]] = field(default_factory=dict)
     secrets: dict[int, int] = field(default_factory=dict)
     outcomes: dict[int, bytes] = field(default_factory=dict)
     settlement: dict[str, Any] = field(default_factory=dict)  # the last, as the reference gives it
+    due: dict[str, Holder] = field(default_factory=dict)  # what accounts become once it is applied
 
     # ---------------------------------------------------------------------------------- time
 
@@ -154,10 +181,21 @@ class Books:
         )
 
     def frozen(self, owner: str) -> bool:
-        """Live, and between lock-in and the end of its batch."""
-        batch = self.holder(owner).batch
-        alive = batch != 0 and batch == self.round.number
-        return alive and phases.LOCKED_IN <= self.phase(batch) <= phases.FALLBACK
+        """Live, and between lock-in and the end of its batch, or until it has its part of that."""
+        if not self.alive(owner):
+            return False
+        if self.round.unapplied:
+            return owner in self.due
+        if self.finished:
+            return False
+        return phases.LOCKED_IN <= self.phase(self.round.number) <= phases.FALLBACK
+
+    def alive(self, owner: str) -> bool:
+        """Whether the account belongs to the last batch."""
+        holder = self.holder(owner)
+        if holder.flags & STANDING:
+            return holder.stands
+        return holder.batch != 0 and holder.batch == self.round.number
 
     # --------------------------------------------------------------------------------- money
 
@@ -166,7 +204,28 @@ class Books:
 
     def balance(self, owner: str, asset: int) -> int:
         holder = self.holder(owner)
-        return holder.cash if asset == CASH else holder.lots.get(asset, 0)
+        if asset == CASH:
+            return max(0, holder.cash - self.owed(owner))
+        return holder.lots.get(asset, 0)
+
+    @property
+    def rent(self) -> int:
+        """X40 of a unit for a tick."""
+        unit: int = 1_280 * self.terms["min_base_fee"] * self.terms["cash_per_wei"]
+        return unit
+
+    def owed(self, owner: str) -> int:
+        """Rent since the account's mark."""
+        holder = self.holder(owner)
+        if not holder.stands:
+            return 0
+        return holder.units * self.rent * (self.rent_index - holder.batch)
+
+    def pay_rent(self, owner: str) -> None:
+        """As whoever writes the account does first."""
+        holder = self.holder(owner)
+        if holder.stands:
+            holder.cash, holder.batch = holder.cash - self.owed(owner), self.rent_index
 
     def credit(self, owner: str, asset: int, by: int) -> None:
         holder = self.holder(owner)
@@ -218,12 +277,22 @@ class Books:
         return [owner for owner, holder in self.holders.items() if holder.claimable]
 
     def claims(self, asset: int) -> int:
-        """What everybody may claim of an asset: custody, to the last ulp (S1, S2)."""
-        held = sum(self.balance(owner, asset) for owner in self.holders)
+        """What everybody may claim of an asset: custody, to the last ulp (S1, S2).
+
+        Of an account that waits for its part of a settlement, what it then has.
+        """
+        held = sum(self.lasting(owner, asset) for owner in self.holders)
         if asset != CASH:
             return held + self.lines[asset].house
         claimable = sum(holder.claimable for holder in self.holders.values())
         return held + claimable + self.house_cash + self.bond + self.reserved + self.round.pot
+
+    def lasting(self, owner: str, asset: int) -> int:
+        """Balance once everything is applied."""
+        if owner not in self.due:
+            return self.balance(owner, asset)
+        holder = self.due[owner]
+        return holder.cash if asset == CASH else holder.lots.get(asset, 0)
 
 
 VOID_PAID: Final = (1).to_bytes(32)

@@ -137,6 +137,7 @@ class Escrow(Books):
     def _thawed(self, owner: str) -> None:
         if self.frozen(owner):
             raise Refusal("Frozen", owner, self.round.number)
+        self.pay_rent(owner)
 
     def _cover(self, value: int) -> None:
         if value > self.terms["cover_cap"] << 24:

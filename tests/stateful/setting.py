@@ -64,6 +64,8 @@ class Tally:
     steps: int = 0
     traded: int = 0  # submissions that were not void
     matched: int = 0  # settlements in which something was bought
+    chunked: int = 0  # settlements in chunks
+    stood: int = 0  # submissions settled while they stood
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     phases: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)

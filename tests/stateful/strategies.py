@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from hypothesis import strategies as st
 
 from tests.stateful.books import ALL, CASH
 from tests.stateful.setting import BIDDERS, NAMES, PRODUCTS
-from walras.auths import Auth, Leg, Step, Submission
+from walras.auths import Auth, Cost, Leg, Limits, Step, Submission, Term
 
 X40: Final = 2**40
 names = st.sampled_from(NAMES)
@@ -30,7 +31,7 @@ lies = st.lists(
         (
             *("price", "little", "huge price", "skip", "repeat", "reverse", "foreign", "altered"),
             *("truncated", "cut head", "unpriced", "overpriced", "unknown product", "unsorted"),
-            *("lengths", "empty"),
+            *("lengths", "empty", "progress", "shadow"),
         )
     ),
     max_size=4,
@@ -63,13 +64,29 @@ def auths(draw: st.DrawFn) -> Auth:
     first = (1000 * worth + size * (eager + draw(st.integers(-3, 3)))) * X40 // 1000
     gap = draw(st.sampled_from((0, size * X40 // 200))) if kind == "both" else 0
     buy = draw(steps) if kind != "sell" else ()
-    return Auth(legs, first, gap, buy, draw(steps) if kind != "buy" else ())
+    auth = Auth(legs, first, gap, buy, draw(steps) if kind != "buy" else ())
+    within = draw(st.sampled_from((None, None, None, (0, 0), (4, 4), (40, 15), (9, 60))))
+    return auth if within is None else replace(auth, limits=Limits(*within))
 
 
-submissions = st.builds(
-    Submission,
-    st.lists(auths(), min_size=1, max_size=3).map(tuple),
-    st.sampled_from((0, 0, 0, 0, 1, 2**40 - 1)),
-)
+@st.composite
+def submissions(draw: st.DrawFn, *, stands: float = 0.3) -> Submission:
+    """One to three auths, some with a cost over them, some to stand."""
+    chosen = tuple(draw(st.lists(auths(), min_size=1, max_size=3)))
+    until = draw(st.sampled_from((0, 0, 0, 0, 1, 2**40 - 1)))
+    standing = draw(st.integers(0, 9)) < 10 * stands
+    return Submission(chosen, until, draw(couplings(len(chosen))), standing)
 
-crowds = st.dictionaries(bidders, submissions, min_size=2, max_size=4)
+
+@st.composite
+def couplings(draw: st.DrawFn, count: int) -> tuple[Cost, ...]:
+    """Mostly none: the exact root takes its time with them."""
+    if draw(st.integers(0, 7)):
+        return ()
+    terms = tuple(Term(j, draw(st.sampled_from((1, 1, -1, 2)))) for j in range(count))
+    side = (Step(draw(st.sampled_from((0, 2, 30))), draw(st.sampled_from((1, X40)))),)
+    both = Cost(terms, -X40, 2 * X40, side, side)
+    return (draw(st.sampled_from((Cost(terms, 0, 0, side, ()), both))),)
+
+
+crowds = st.dictionaries(bidders, submissions(), min_size=2, max_size=4)
