@@ -60,7 +60,7 @@ def test_moves_after_the_settlement__are_taken_out_exactly() -> None:
         log(Withdrawn, 8, OWNER, 4, 1),  # debited rounded up
         log(Withdrawn, 9, OTHER, 4, 1),  # not a live account
     )
-    found = without_later_moves(market(*events), after(50 * X40, 10 * X44), settled(5))
+    found = without_later_moves(market(*events), after(50 * X40, 10 * X44), settled(5), 9)
     (account,) = found.accounts
     assert account.cash == 48 * X40
     assert account.lots == {4: 8 * X44 + -(-X44 // 3)}
@@ -68,4 +68,4 @@ def test_moves_after_the_settlement__are_taken_out_exactly() -> None:
 
 def test_quiet_block__changes_nothing() -> None:
     state = after(5, 6)
-    assert without_later_moves(market(), state, settled(0)) == state
+    assert without_later_moves(market(), state, settled(0), 9) == state

@@ -20,6 +20,7 @@ __all__ = ["draw_prices"]
 
 _PRICE, _REFERENCE, _VOLUME, _QUIET = "#1f5fa8", "#e0972f", "#b8c7d9", "#8a8a8a"
 _PANELS: Final = 6
+_Moments: Final[Any] = dates.ConciseDateFormatter
 _STYLE: Final[Any] = {
     "font.size": 10,
     "font.family": "DejaVu Sans",
@@ -81,5 +82,5 @@ def _panel(
     mark = "." if len(points) < 60 else ""
     panel.plot(moments, prices, color=_PRICE, lw=1.3, marker=mark, label="clearing price")
     panel.set_title(name)
-    panel.xaxis.set_major_formatter(dates.ConciseDateFormatter(panel.xaxis.get_major_locator()))
+    panel.xaxis.set_major_formatter(_Moments(panel.xaxis.get_major_locator()))
     panel.legend(loc="best", fontsize=8)

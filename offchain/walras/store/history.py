@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, Connection, Table, delete, func, insert, select
 
@@ -179,7 +179,7 @@ class Index:
     def _lines(
         self, kind: type[L], first: int, last: int | None, account: bytes | None = None
     ) -> Iterator[L]:
-        table_ = _TABLE_OF[kind]
+        table_: Table = _TABLE_OF[kind]
         names = [f.name for f in fields(kind)]
         query = self._rows(table_, *(table_.c[name] for name in names))
         query = query.where(table_.c.batch >= first)
@@ -190,7 +190,7 @@ class Index:
         order = [table_.c.batch, *(c for c in table_.primary_key if c.name not in self._market)]
         with explained(str(self._engine.url)), self._engine.connect() as run:
             for row in run.execution_options(yield_per=1_000).execute(query.order_by(*order)):
-                yield cast("L", kind(*row))
+                yield kind(*row)
 
     def _newest(self, table_: Table, key: Column[Any], value: Column[Any]) -> dict[Any, int]:
         """The value of the latest block, by key."""
