@@ -191,7 +191,8 @@ def exact_text(value: Fraction, *, places: int = 12) -> str:
     scaled = abs(value) * 10**places
     rounded = round(scaled)
     if value and not rounded:
-        return f"≈{float(value):.0e}"
+        magnitude = f"{float(value):.0e}"
+        return magnitude if Fraction(magnitude) == value else f"≈{magnitude}"
     whole, tail = divmod(rounded, 10**places)
     digits = str(tail).rjust(places, "0").rstrip("0") if places else ""
     text = f"{whole:,}" + (f".{digits}" if digits else "")

@@ -79,7 +79,7 @@ BAD: dict[str, Callable[[Days], object]] = {
     "for one batch": lambda d: d.seal("a", buy(90, 10), standing=False),
     "malformed": lambda d: d.seal_bytes("a", b"\x01junk", 20),
     "empty": lambda d: d.seal_bytes("a", b"", 20),
-    "oversized": lambda d: d.seal("a", buy(90, *[1] * 9), units=21),
+    "oversized": lambda d: d.seal("a", buy(90, *[1] * 9), units=19),
     "a word too many": lambda d: d.seal("a", order({0: 1, 2: 1}, 5, buy=[1]), units=24),
     "unopened": lambda d: garbage(d, "a"),
 }

@@ -127,10 +127,10 @@ def test_items_ask_for_no_more_than_a_submission_can_have(days: Days) -> None:
     assert refused(good) is None
     # progress of what does not stand yet
     assert refused(encode_submissions([replace(first, done=(0,))], shadows)) == ("WrongItem", who)
-    long = (3_826).to_bytes(2)
+    long = (4_846).to_bytes(2)
     for head in (long + b"\x00\x00", good[20:22] + b"\x11\x00", good[20:22] + b"\x00\x41"):
         assert refused(first.account + head + bytes(6_000)) == ("WrongItem", who)
-    assert refused(first.account + (3_825).to_bytes(2) + b"\x10\x40" + bytes(6_000)) is not None
+    assert refused(first.account + (4_845).to_bytes(2) + b"\x10\x40" + bytes(6_000)) is not None
 
 
 def test_garbage_with_costs_asks_for_no_shadow_price(days: Days) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.batches import exact_prices, order
 from tests.contract.days import STANDING, UNCOVERED, Days, buy, limited, sell
-from tests.contract.support import ALL, OPERATOR, Bench, address, storage_slot
+from tests.contract.support import ALL, OPERATOR, PARAMETERS, Bench, address, storage_slot
 from walras.batch import CASH
 from walras.numbers import X40, X44
 from walras.schedule import Phase
@@ -132,7 +132,7 @@ def test_ticks_follow_the_base_fee_of_the_opening(days: Days) -> None:
     bench = days.bench
     days.seal("a", buy(50, 10))
     days.settle()
-    least = 125 << 9
+    least = PARAMETERS["min_base_fee"]
     days.go(2)
     for fee, ticks in ((least, 1), (least + 1, 2), (3 * least, 3), (999 * least, 255)):
         with bench.chain.undone():

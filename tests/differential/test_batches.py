@@ -21,6 +21,7 @@ from tests.vectors.cases.codec import books, entries_of, items_of, shadows_of, s
 from walras.batch import CASH
 from walras.certificate import open_batch
 from walras.chunks import Chunk, Run, begin, verify_chunk
+from walras.numbers import UNIT_GAS
 from walras.schedule import Phase, Schedule
 from walras.settlement import encode_submissions
 
@@ -30,7 +31,7 @@ CASES = books()
 LOCK_OUT = CASES[0]["lockOut"]
 NOBODY = "0x" + "00" * 20
 # half a unit's gas at one wei, so that a tick is the vectors' rent
-PRICES = {"min_base_fee": 1, "cash_per_wei": RENT >> 10, "compensation": 0}
+PRICES = {"min_base_fee": 1, "cash_per_wei": RENT // (UNIT_GAS // 2), "compensation": 0}
 
 
 @pytest.fixture(scope="module")

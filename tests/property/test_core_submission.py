@@ -9,7 +9,7 @@ from tests.property.core_strategies import TICK_PRODUCTS, progress, submissions,
 from tests.reference import escrow, wire
 from tests.vectors.cases.codec import reading_of
 from walras.errors import OrderError
-from walras.numbers import UNIT_GAS
+from walras.numbers import UNIT_BYTES, UNIT_GAS
 from walras.submission import Submission, cover, decode, encode, required_units, word_gas
 
 TAME = settings(max_examples=150, deadline=None)
@@ -71,8 +71,8 @@ def test_required_units_are_least(submission: Submission, home: int | None) -> N
     gas = found.gas + word_gas(submission.products, home)
     assert gas <= units * UNIT_GAS
     size = length + 24 + 64 * len(submission.products) + 20 * len(submission.costs)
-    assert size <= 15 * units
-    less = (units - 1) * UNIT_GAS < gas or size > 15 * (units - 1) or units == 10
+    assert size <= UNIT_BYTES * units
+    less = (units - 1) * UNIT_GAS < gas or size > UNIT_BYTES * (units - 1) or units == 10
     assert less or units == 10_000
 
 

@@ -17,7 +17,7 @@ CASH = 1 << 40
 LOTS = 1 << 44
 
 
-RENT = 1 << 30  # X40 of a unit of a standing account
+RENT = 5 << 28  # X40 of a unit of a standing account: half a unit's gas at 2^20 X40
 
 
 @dataclass(frozen=True)
