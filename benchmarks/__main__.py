@@ -2,7 +2,8 @@
 
     python -m benchmarks                    the whole grid; its table goes into docs/ENGINE.md
     python -m benchmarks --quick            small markets, a few seconds each
-    python -m benchmarks --only engine      the engine alone
+    python -m benchmarks --market headline  these markets again, the others as stored
+    python -m benchmarks --only engine --name try           the engine alone, into another file
     python -m benchmarks --scaling          worker processes instead of solvers; likewise
 
 The time is processor time, so that a shared machine disturbs it least; the median of several runs
@@ -36,10 +37,10 @@ def main() -> None:
         name, table = "scaling", scaling_lines(scale())
     else:
         grid = Grid(quick=given.quick, solvers=given.only, markets=given.market, limit=given.limit)
-        name, table = given.name or "grid", lines(run(grid, given.name))
+        name = given.name or ("quick" if given.quick else "grid")
+        table = lines(run(grid, name))
     print("\n".join(["", *table]))
-    whole = not (given.quick or given.only or given.market or given.name)
-    if given.scaling or whole:
+    if given.scaling or name == "grid":
         write(name, table)
 
 

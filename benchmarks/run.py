@@ -62,7 +62,7 @@ class _Market:
 
 
 def run(grid: Grid, name: str) -> list[Cell]:
-    """Run the grid, print progress, store `results/<name>.json`; returns the cells."""
+    """Run the grid, print progress, store `results/<name>.json`; returns what it then holds."""
     wanted = set(grid.solvers.split(",")) if grid.solvers else {ENGINE, *LIBRARIES}
     clear(with_groups(market(3, 600, 0.2), 0.2))  # compiles what is not in the cache
     cells = []
@@ -70,10 +70,9 @@ def run(grid: Grid, name: str) -> list[Cell]:
         for cell in _measure(place, wanted, grid.limit):
             cells.append(cell)
             print(f"{place.label:24} flat {place.flat:4.0%}  {cell.solver:9} {_brief(cell)}")
-    if not grid.quick and not grid.markets and ENGINE in wanted:
+    if not grid.quick and grid.markets in "integer step" and ENGINE in wanted:
         cells += [Cell(*found) for found in (integer_step(500, 100_000), start_up())]
-    _store(cells, name or ("quick" if grid.quick else "grid"))
-    return cells
+    return _store(cells, name)
 
 
 def load(name: str) -> list[Cell]:
@@ -158,12 +157,24 @@ def _brief(cell: Cell) -> str:
     return f"{cell.seconds * 1000:9.1f} ms  certificate {cell.certificate:.1e}  ({cell.runs} runs)"
 
 
-def _store(cells: list[Cell], name: str) -> None:
+def _store(cells: list[Cell], name: str) -> list[Cell]:
+    """Write a run; one of a few markets under a name that exists replaces their cells only."""
     RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{name}.json"
+    again = {(cell.market, cell.flat) for cell in cells}
+    kept = load(name) if file.exists() else []
+    places = dict.fromkeys((cell.market, cell.flat) for cell in [*kept, *cells])
+    merged = [
+        cell
+        for place in places
+        for cell in (cells if place in again else kept)
+        if (cell.market, cell.flat) == place
+    ]
     stored = {
         "machine": platform.processor() or platform.machine(),
         "python": platform.python_version(),
         "time": "median processor seconds, one thread",
-        "cells": [asdict(cell) for cell in cells],
+        "cells": [asdict(cell) for cell in merged],
     }
-    (RESULTS / f"{name}.json").write_text(json.dumps(stored, indent=1) + "\n")
+    file.write_text(json.dumps(stored, indent=1) + "\n")
+    return merged

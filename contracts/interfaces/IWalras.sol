@@ -321,6 +321,8 @@ interface IWalras {
     error IsPaused(address account);
     /// @notice The standing submission is not paused.
     error NotPaused(address account);
+    /// @notice The rent index is used up: no batch opens any more.
+    error MarketOver();
     /// @notice The batch is open already.
     error AlreadyOpen(uint32 batch);
     /// @notice The batch before is settled, but not applied to all its accounts.

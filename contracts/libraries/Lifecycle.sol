@@ -28,6 +28,8 @@ library Lifecycle {
         if (b.pot() != 0) s.burn(b.pot()); // everybody cancelled
         uint256 ticks = p.minBaseFee == 0 ? 1 : Math.ceilDiv(block.basefee, p.minBaseFee);
         ticks = Math.min(type(uint8).max, Math.max(1, ticks));
+        // a rent that no index can hold any more ends the market: no batch opens, everybody leaves
+        if (s.standing.rentIndex + ticks > type(uint32).max) revert IWalras.MarketOver();
         (uint32 live, uint32 units) = (s.standing.count, s.standing.units);
         s.batch.set(BatchWords.opened(batch_, live, units, ticks));
         emit IWalras.Opened(batch_, live, units, uint8(ticks));

@@ -128,6 +128,28 @@ def test_rent_is_owed_by_index_and_taken_with_the_next_write(days: Days) -> None
     assert bench.account(owner)["batch"] == bench.standing()["rent_index"] == 4
 
 
+def test_market_whose_rent_index_is_used_up_opens_no_more_and_lets_everybody_out(
+    days: Days,
+) -> None:
+    bench = days.bench
+    last = (1 << 32) - 1
+    slot = storage_slot("standing")
+    bench.chain.rpc("anvil_setStorageAt", bench.market, slot, f"0x{(last - 2) << 64:064x}")
+    days.seal("a", buy(50, 10))
+    days.settle()
+    days.day(2)
+    assert bench.standing()["rent_index"] == last
+    days.go(3)
+    assert bench.refusal(ALICE, "open", 3) == ("MarketOver",)
+    assert bench.refusal(ALICE, "seal", 20, bytes(80), 3) == ("MarketOver",)
+    owner = days.names["a"]
+    assert bench.look("rentOwed", owner) == rent(bench, bench.account(owner)["units"])
+    bench.do(owner, "cancel")
+    for asset in (CASH, 0, 1):
+        bench.do(owner, "withdraw", asset, ALL, owner)
+    bench.check_books()
+
+
 def test_ticks_follow_the_base_fee_of_the_opening(days: Days) -> None:
     bench = days.bench
     days.seal("a", buy(50, 10))

@@ -5,6 +5,7 @@ The dual is piecewise quadratic, so the search ends with a step that solves its 
 residual of the answer is zero, not small. Needs sloped curves and a maker on every product.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -12,6 +13,9 @@ from itertools import pairwise
 from walras.clearing import Book
 
 Vector = list[Fraction]
+Curve = list[tuple[Fraction, Fraction]]  # (rate, price)
+Term = list[tuple[int, Fraction]]  # (row of the prices, weight)
+Gradient = Callable[[Vector], tuple[Vector, list[Vector]]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ def solve(matrix: list[Vector], right: Vector) -> Vector:
 
 def clear_exactly(book: Book, steps: int = 400) -> Exact:
     """The clearing of `book`; raises `ArithmeticError` when `steps` do not reach it."""
+    if book.maker is None:
+        raise ArithmeticError("without a maker prices need not be unique")
     curves, terms = _curves(book), _terms(book)
     reference = [Fraction(p) for p in book.reference_price] + [Fraction(0)] * book.groups
     maker = [Fraction(e) for e in book.maker] + [Fraction(0)] * book.groups
@@ -97,7 +103,9 @@ def clear_exactly(book: Book, steps: int = 400) -> Exact:
     raise ArithmeticError(f"no exact clearing after {steps} steps")
 
 
-def _search(curves, terms, point, move, gradient) -> Fraction:
+def _search(
+    curves: list[Curve], terms: list[Term], point: Vector, move: Vector, gradient: Gradient
+) -> Fraction:
     """The exact root of the directional derivative: bisection over the breakpoints it crosses."""
 
     def slope(step: Fraction) -> Fraction:
@@ -160,7 +168,14 @@ def _terms(book: Book) -> list[list[tuple[int, Fraction]]]:
     return terms
 
 
-def _answer(book, curves, terms, point, reference, maker) -> Exact:
+def _answer(
+    book: Book,
+    curves: list[Curve],
+    terms: list[Term],
+    point: Vector,
+    reference: Vector,
+    maker: Vector,
+) -> Exact:
     fills = [
         demand(curve, sum((w * point[k] for k, w in term), Fraction(0)))[0]
         for curve, term in zip(curves, terms, strict=True)

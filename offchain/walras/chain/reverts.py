@@ -43,6 +43,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "NotStanding": "{0} has no standing submission; seal one first",
     "IsPaused": "the standing submission of {0} is paused; `walras order resume` lets it trade",
     "NotPaused": "the standing submission of {0} is not paused; there is nothing to resume",
+    "MarketOver": "the market's rent index is used up and no batch opens any more; withdraw",
     "AlreadyOpen": "batch {0} is open already; nothing is left to do",
     "Unapplied": "batch {0} is settled but not yet written to {1} accounts; "
     "`walras clearer once` writes it",

@@ -42,11 +42,13 @@ class Newton:
         self.market = market
         self.local = local
         self.caution = 0.0
+        self._last = 1.0
         self.steps = 0
         self._calm = False
         self._factor = Dense() if market.thick else Elimination(size)
         self._made, self._floor = (-1, 0), np.zeros(size)
-        self._capacity = np.maximum(0.25 * market.capacity, 1e-300)
+        # what nobody can trade is not damped: its excess is the maker's alone
+        self._capacity = np.where(market.capacity > 0, 0.25 * market.capacity, np.inf)
         self._matrix = np.zeros((size, size))
         self._unit = np.ones(size)
 
@@ -123,19 +125,25 @@ class Newton:
         """Move along `direction`; returns the length and how many slopes changed."""
         self.steps += 1
         start = abs(float(gradient @ direction))
-        value, curvature = dual.aim(direction, 1.0)
-        length = 1.0
+        # tiny steps come in series: looking all the way to 1 each time would watch everybody
+        length = 1.0 if self._last > 0.05 else 8.0 * self._last
+        value, curvature = dual.aim(direction, length)
+        if length < 1.0 and value < 0.0:
+            length = 1.0
+            value, curvature = dual.along(length)
         if abs(value) > 0.5 * start:
-            length = self._root(dual, value, curvature, 0.3 * start)
+            length = self._root(dual, length, value, curvature, 0.3 * start)
+        self._last = length
         changed = dual.commit(length)
         if changed and not self.market.thick:
             dual.bend_anew()
         return length, changed
 
-    def _root(self, dual: Dual, value: float, curvature: float, enough: float) -> float:
-        """Safeguarded scalar Newton, from step 1, for the root of the directional derivative."""
-        length = 1.0
-        low, high = (0.0, 1.0) if value > 0 else (1.0, math.inf)
+    def _root(
+        self, dual: Dual, length: float, value: float, curvature: float, enough: float
+    ) -> float:
+        """Safeguarded scalar Newton, from `length`, for the root of the directional derivative."""
+        low, high = (0.0, length) if value > 0 else (length, math.inf)
         for _ in range(60):
             guess = length - value / curvature if curvature > 0 else math.inf
             if high == math.inf:

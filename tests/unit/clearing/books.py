@@ -1,10 +1,12 @@
 """Small books for the tests of the engine."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from walras.clearing import Book
+from walras.clearing.book import Floats
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Draft:
         """The finished book; the maker trades `maker` lots per 100 % of the reference."""
         leg_ptr, product, weight = _rows([list(leg.items()) for leg in self.legs])
         curve_ptr, rate, price = _rows(self.curves)
-        arrays = {
+        arrays: dict[str, Any] = {
             "leg_ptr": leg_ptr,
             "leg_product": product.astype(int),
             "leg_weight": weight,
@@ -61,7 +63,7 @@ class Draft:
         return Book(**arrays)
 
 
-def _rows(rows: list[list[tuple[float, float]]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _rows(rows: list[list[tuple[float, float]]]) -> tuple[Floats, Floats, Floats]:
     ptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(int)
     flat = np.array([pair for row in rows for pair in row], float).reshape(-1, 2)
     return ptr, flat[:, 0], flat[:, 1]

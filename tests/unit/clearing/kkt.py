@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from walras.clearing import Book, Clearing
+from walras.clearing.book import Floats, Ints
 
 
 def violation(book: Book, clearing: Clearing) -> float:
@@ -20,11 +21,11 @@ def violation(book: Book, clearing: Clearing) -> float:
         order, coefficient = book.group_order[members], book.group_coefficient[members]
         relief[order] += coefficient * clearing.group_prices[d]
         total = float(coefficient @ clearing.fills[order])
-        turnover = float(np.abs(coefficient) @ np.abs(clearing.fills[order]))
+        volume = float(np.abs(coefficient) @ np.abs(clearing.fills[order]))
         points = _points(book.group_curve_ptr, book.group_curve_rate, book.group_curve_price, d)
         unit = max(_gross(book, j) / abs(c) for j, c in zip(order, coefficient, strict=True))
         span = points[-1][0] - points[0][0]
-        total = _clip(total, points, 1e-9 * max(turnover, span))
+        total = _clip(total, points, 1e-9 * max(volume, span))
         worst = max(worst, _off_curve(points, total, clearing.group_prices[d]) / unit)
     bought, turnover = np.zeros(book.products), np.zeros(book.products)
     for i in range(book.orders):
@@ -48,9 +49,7 @@ def _gross(book: Book, i: int) -> float:
     )
 
 
-def _points(
-    ptr: np.ndarray, rate: np.ndarray, price: np.ndarray, i: int
-) -> list[tuple[float, float]]:
+def _points(ptr: Ints, rate: Floats, price: Floats, i: int) -> list[tuple[float, float]]:
     curve = slice(ptr[i], ptr[i + 1])
     return list(zip(rate[curve].tolist(), price[curve].tolist(), strict=True))
 

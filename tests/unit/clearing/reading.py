@@ -32,6 +32,29 @@ def demands(curves: Curves, soft: Floats, centre: Floats, level: Floats) -> tupl
     return fill, slope
 
 
+def shadow_price(
+    share: Floats, curves: Curves, soft: Floats, centre: Floats, level: Floats, own: Curves
+) -> tuple[float, Floats]:
+    """λ of one cost and the fills of its orders: bisection on the excess, which never falls."""
+
+    def fills(price: float) -> Floats:
+        return demands(curves, soft, centre, level - share * price)[0]
+
+    def excess(price: float) -> float:
+        joint = demands(own, np.zeros(1), np.zeros(1), np.array([price]))[0][0]
+        return float(share @ fills(price) - joint)
+
+    low, high = -1.0, 1.0
+    while excess(low) > 0:
+        low *= 2
+    while excess(high) < 0:
+        high *= 2
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if excess(middle) < 0 else (low, middle)
+    return high, fills(high)
+
+
 def lower(hessian: Floats) -> Floats:
     """Both triangles from the lower one."""
     return np.asarray(np.tril(hessian) + np.tril(hessian, -1).T)

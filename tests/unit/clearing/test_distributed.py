@@ -1,6 +1,7 @@
 """Shards on real worker processes give the clearing of one machine."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +19,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
+    create: Any = LocalCluster  # it carries no types
+    connect: Any = Client
     with (
-        LocalCluster(
+        create(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
-        Client(cluster) as client,
+        connect(cluster) as client,
     ):
         yield client
 

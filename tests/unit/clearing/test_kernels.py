@@ -6,6 +6,7 @@ import pytest
 from tests.unit.clearing import reading
 from tests.unit.clearing.books import random_draft
 from walras.clearing import kernels
+from walras.clearing.book import Floats
 from walras.clearing.dual import Dual, Market
 from walras.clearing.orders import Orders
 
@@ -19,11 +20,11 @@ def orders(request: pytest.FixtureRequest) -> Orders:
     return part
 
 
-def at(orders: Orders, seed: int) -> np.ndarray:
+def at(orders: Orders, seed: int) -> Floats:
     return orders.scale * 0.01 * np.random.default_rng(seed).standard_normal(len(orders.scale))
 
 
-def expected(orders: Orders, q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def expected(orders: Orders, q: Floats) -> tuple[Floats, Floats, Floats]:
     weights = reading.matrix(orders.legs, len(q))
     fill, slope = reading.demands(orders.curves, orders.soft, orders.centre, weights @ q)
     return fill, -weights.T @ fill, weights.T @ (slope[:, None] * weights)
@@ -103,6 +104,7 @@ def test_unwatched_orders_cannot_leave_within_the_radius(orders: Orders) -> None
 
 def test_settling_follows_new_centres_as_a_refresh_would() -> None:
     orders = Market(random_draft(3, 4, 80, flat=0.5).book()).parts()[0]
+    assert isinstance(orders, Orders)
     dual = Dual([orders], np.full(4, 0.1))
     dual.soften(1e-2, flat_only=True)
     dual.refresh()
@@ -119,6 +121,27 @@ def test_settling_follows_new_centres_as_a_refresh_would() -> None:
         np.testing.assert_allclose(
             hessian, fresh.hessian, rtol=1e-7, atol=1e-9 * abs(hessian).max()
         )
+
+
+def test_the_curvature_alone_is_that_of_a_refresh(orders: Orders) -> None:
+    size = len(orders.scale)
+    gradient, hessian, again = np.zeros(size), np.zeros((size, size)), np.zeros((size, size))
+    orders.refresh(at(orders, 3), gradient, hessian)
+    orders.curve(again)
+    np.testing.assert_allclose(again, hessian, rtol=1e-12)
+
+
+def test_centres_move_to_the_fills_and_tell_what_they_were_worth(orders: Orders) -> None:
+    size, before = len(orders.scale), orders.centre.copy()
+    q = at(orders, 3)
+    orders.refresh(q, np.zeros(size), np.zeros((size, size)))
+    fill, _, _ = expected(orders, q)
+    moved = np.abs(fill - before)
+    gross = orders.span * (orders.high - orders.low)
+    cash, shift = orders.recentre()
+    np.testing.assert_allclose(orders.centre[orders.soft > 0], fill[orders.soft > 0], rtol=1e-9)
+    assert cash == pytest.approx(float(orders.soft @ moved**2), rel=1e-9)
+    assert shift == pytest.approx(float((orders.soft * moved / gross).max()), rel=1e-9)
 
 
 def test_gather_scatter_and_rows() -> None:
