@@ -25,7 +25,7 @@ from walras.store import Journal
 
 __all__ = ["Chunks", "How"]
 
-_GAS: Final = 2**24 - 2**18  # for the declared units, of what a transaction may use
+_GAS: Final = 2**24 - 2**19  # for the declared units, of what a transaction may use
 _BYTES: Final = 2**17 - 2**13  # for items and prices, of what a transaction may have
 _PRICE_BYTES: Final = 64
 
