@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compile demo test gas times bench lint fmt lock clean distclean
+.PHONY: help setup compile demo test gas times bench chain simulate campaign lint fmt lock clean distclean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -58,6 +58,15 @@ times: setup ## Measure the unsealing and a batch of 500 auths; write snapshots/
 
 bench: setup ## Measure the clearing engine beside other solvers
 	$(PY) -m benchmarks $(ARGS)
+
+chain: setup ## Measure whole batches on Anvil (ARGS="--accounts 200 --auths 10 --standing --batches 3")
+	$(PY) -m benchmarks.chain $(ARGS)
+
+simulate: setup ## Simulate a day of trading (ARGS="--agents thin --seed 7")
+	$(VENV)/bin/walras simulate $(ARGS)
+
+campaign: setup ## Measure the figures of docs/SIMULATION.md again (takes a while)
+	$(PY) -m scripts.simulate_campaign $(ARGS)
 
 lint: setup ## Check style and types of Python and Solidity
 	$(PY) -m ruff format --check .

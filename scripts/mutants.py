@@ -43,6 +43,12 @@ FUNDS: Final = "tests/contract/test_operator.py"
 SEALS: Final = "tests/contract/test_sealing.py"
 CLOCK: Final = "tests/contract/test_phases.py"
 TOKENS: Final = "tests/contract/test_tokens.py"
+COSTS: Final = "tests/contract/test_costs.py"
+STANDS: Final = "tests/contract/test_standing.py"
+CHUNKS: Final = "tests/contract/test_chunks.py"
+BOND: Final = (
+    "external {\n        _requireFinished(s);\n        Listing storage listed = s.listings[CASH];"
+)
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,15 @@ class Mutant:
     tests: tuple[str, ...]
 
 
-def library(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
+def settling(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
     """A mutant of what the settlement runs."""
     return Mutant(name, f"contracts/libraries/{file}.sol", old, new, SETTLEMENT, tests)
+
+
+def room(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
+    """A mutant of a library that is deployed by itself."""
+    path = f"contracts/libraries/{file}.sol"
+    return Mutant(name, path, old, new, path, tests)
 
 
 def market(name: str, old: str, new: str, *tests: str) -> Mutant:
@@ -68,46 +80,42 @@ def market(name: str, old: str, new: str, *tests: str) -> Mutant:
 
 
 MUTANTS: Final = (
-    library(
-        "tolerance",
-        "Certificate",
-        "line.tolerance + 2) revert",
-        "line.tolerance + 3) revert",
-        CLEARER,
-    ),
-    library("accounts-twice", "Settlement", "<= last", "< last", CLEARER),
-    library("live-count", "Settlement", "tally.listed != terms.live", "false", CLEARER),
-    library("wrong-bytes", "Settlement", "hash != a.sealHash", "false", CLEARER),
-    library(
-        "expiry", "Settlement", "validUntil < terms.lockOut", "validUntil <= terms.lockOut", ATTACKS
-    ),
-    library("lots-cover", "Ledger", "covered = false;", "covered = true;", SETTLING),
-    library("home-kept", "Ledger", "r.cash != 0 || r.homed", "r.cash != 0", SETTLING),
-    library("unused-price", "Certificate", "if (!line.used)", "if (false)", CLEARER),
-    library("magic", "Seal", "if (magic != MAGIC) return 0;", "", SETTLING),
-    library("reference-cap", "Certificate", "if (move > most) move = most;", "", ATTACKS),
-    library("trailing-bytes", "Submission", "pos != end || ", "", SETTLING),
-    library(
+    settling("tolerance", "Certificate", "tolerance + 2) revert", "tolerance + 3) revert", CLEARER),
+    settling("accounts-twice", "Pass", "<= uint160(run.last)", "< uint160(run.last)", CLEARER),
+    settling("live-count", "Settlement", "run.listed != t.live", "false", CLEARER),
+    settling("wrong-bytes", "Pass", "Seal.hash(pos, length) != sealHash", "false", CLEARER),
+    settling("wrong-body", "Pass", "Seal.hash(pos, length + done) != w.sealHash", "false", STANDS),
+    settling("expiry", "Pass", "validUntil < t.lockOut", "validUntil <= t.lockOut", ATTACKS),
+    settling("lots-cover", "Ledger", "covered = false;", "covered = true;", SETTLING),
+    settling("home-kept", "Ledger", "r.cash != 0 || r.homed", "r.cash != 0", SETTLING),
+    settling("unused-price", "Certificate", "if (!line.used)", "if (false)", CLEARER),
+    settling("magic", "Seal", "if (magic != MAGIC) return 0;", "", SETTLING),
+    settling("reference-cap", "Certificate", "if (move > most) move = most;", "", ATTACKS),
+    settling("trailing-bytes", "Submission", "(pos != end, ", "(false, ", SETTLING),
+    settling(
         "payer-rounds-up",
         "Submission",
-        "(-a.pi * rate) >> PAYMENT_SHIFT",
-        "-((a.pi * rate) >> PAYMENT_SHIFT)",
+        "(-pi * c.rate) >> PAYMENT_SHIFT",
+        "-((pi * c.rate) >> PAYMENT_SHIFT)",
         SETTLING,
     ),
-    market("operator-first", "phase_ == Phase.CLEARING && msg", "false && msg", CLEARER),
-    market(
-        "freeze", "_requireThawed(msg.sender);\n        uint256 ledger;", "uint256 ledger;", ESCROW
+    settling("cost-clears", "Costs", "if (above || below) revert", "if (above) revert", COSTS),
+    settling("shadow-range", "Costs", "|| shadow > top) revert", ") revert", COSTS),
+    settling("uncovered-twice", "Pass", "flags & AccountWords.UNCOVERED;", "flags & 0;", STANDS),
+    settling(
+        "operator-first", "Settlement", "== Phase.CLEARING && msg", "== Phase.VOID && msg", CLEARER
     ),
-    market(
-        "bond-stays",
-        "onlyOperator nonReentrant whileFinished {",
-        "onlyOperator nonReentrant {",
-        FUNDS,
+    room(
+        "applied-once", "Application", "!Market.waits(stored.word(), batch_, mark)", "false", CHUNKS
     ),
-    market("backing", "if (b.live() == 0) _requireBacked();", "", SEALS),
+    room("own-effects", "Application", "|| keccak256(effects) != digests[chunk]", "", CHUNKS),
+    room("next-waits", "Lifecycle", "if (b.unapplied() != 0) revert", "if (false) revert", CHUNKS),
+    room("bond-stays", "Backing", BOND, BOND.replace("_requireFinished(s);", ""), FUNDS),
+    room("late-leak", "Backing", "phase_ > Phase.LOCKED_IN", "phase_ > Phase.LOCKED_OUT", CLOCK),
+    market("freeze", "_thaw(msg.sender);\n        uint256 ledger;", "uint256 ledger;", ESCROW),
+    market("backing", "else if (b.live() == 0) {", "else if (false) {", SEALS),
     market("committed", "if (offset >= LOCK_IN) revert", "if (false) revert", CLOCK),
-    market("late-leak", "phase_ > Phase.LOCKED_IN", "phase_ > Phase.LOCKED_OUT", CLOCK),
-    market("key-twice", "_keyUsed[x] = true;", "", CLOCK),
+    market("key-twice", "_s.keyUsed[x] = true;", "", CLOCK),
     Mutant(
         "received",
         "contracts/libraries/Custody.sol",

@@ -1,4 +1,4 @@
-"""Gas of what stands, batch after batch, and of settling in chunks. Part of `scripts/gas.py`."""
+"""Gas of what stands, batch after batch, and of settling in chunks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.contract.batches import exact_root, order
+from scripts._numbers.shapes import PRICE
+from tests.contract.batches import order
 from tests.contract.chunks import cut
 from tests.contract.days import Days, limited
 from tests.contract.node import Chain
@@ -14,11 +15,13 @@ from tests.contract.support import OPERATOR, Bench, address
 from walras.auths import Auth, Cost, Step, Term
 from walras.batch import CASH
 from walras.certificate import settle
+from walras.clearing.problem import solve_batch
 from walras.numbers import X40
 from walras.schedule import Phase
 from walras.settlement import encode_submissions
 
-PRICE: Final = 100
+__all__ = ["STANDING", "in_chunks", "marginal"]
+
 FEW, MORE = 4, 12
 CHUNKED: Final = (240, 120)  # accounts, and of a chunk
 
@@ -42,10 +45,9 @@ class Rich(Days):
         """Gas of settling the batch at once."""
         self.bench.go(self.batch, Phase.CLEARING)
         state, opened = self.opened()
-        prices, shadows = exact_root(state, opened)
-        settlement = settle(state, opened, prices, shadows)
+        settlement = settle(state, opened, *solve_batch(state, opened))
         data = encode_submissions(self.entries(), settlement.shadows)
-        board = (list(prices), list(prices.values()))
+        board = (list(settlement.prices), list(settlement.prices.values()))
         receipt = self.bench.do(OPERATOR, "settle", self.batch, *board, data)
         self.learn(settlement)
         return receipt.gas
@@ -78,7 +80,7 @@ def cost(*auths: int) -> Cost:
     return Cost(tuple(Term(j, 1) for j in auths), 0, 0, steep, steep)
 
 
-SHAPES: Final = {
+STANDING: Final = {
     "one auth, first product": Shape(lambda i: (side(0, i),)),
     "one auth with limits, first product": Shape(lambda i: (bounded(0, i),)),
     "one auth with limits, unfilled": Shape(lambda i: (bounded(0, i, 20),)),
@@ -108,7 +110,7 @@ def enter(bench: Bench, shape: Shape, count: int, *, standing: bool) -> Rich:
 def marginal(chain: Chain, bench: Bench) -> dict[str, int]:
     """What an account that stands adds to a batch, by its shape."""
     out = {}
-    for name, shape in SHAPES.items():
+    for name, shape in STANDING.items():
         spent = []
         for count in (FEW, MORE):
             with chain.undone():
@@ -123,7 +125,7 @@ def in_chunks(chain: Chain, bench: Bench) -> dict[str, int]:
     count, size = CHUNKED
     for standing in (True, False):
         kind = "standing" if standing else "sealed"
-        shape = SHAPES["one auth with limits, first product"]
+        shape = STANDING["one auth with limits, first product"]
         with chain.undone():
             days = enter(bench, shape, count, standing=standing)
             with chain.undone():
