@@ -20,16 +20,7 @@ import {AccountWord, AccountWords} from "./libraries/AccountWords.sol";
 import {Application} from "./libraries/Application.sol";
 import {Backing} from "./libraries/Backing.sol";
 import {BatchWord, BatchWords} from "./libraries/BatchWords.sol";
-import {
-    CASH,
-    CASH_BITS,
-    ITEM_HEAD,
-    LOT_BITS,
-    MAX_CAPACITY,
-    MIN_UNITS,
-    UNIT_BYTES,
-    UNIT_GAS
-} from "./libraries/Constants.sol";
+import {CASH, CASH_BITS, ITEM_HEAD, MAX_CAPACITY, MIN_UNITS, UNIT_BYTES, UNIT_GAS} from "./libraries/Constants.sol";
 import {Custody} from "./libraries/Custody.sol";
 import {Ledger} from "./libraries/Ledger.sol";
 import {Lifecycle} from "./libraries/Lifecycle.sol";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Account, Amendment, Batch, IWalras, Parameters, Phase, Timetable} from "../interfaces/IWalras.sol";
+import {Account, Amendment, Batch, IWalras, Parameters, Phase} from "../interfaces/IWalras.sol";
 import {AccountWord, AccountWords} from "./AccountWords.sol";
 import {BatchWord, BatchWords} from "./BatchWords.sol";
 import {Market} from "./Market.sol";
