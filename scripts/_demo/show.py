@@ -94,7 +94,7 @@ def _fills(outcome: Outcome) -> Table:
 
 
 def _bounds(outcome: Outcome) -> Table:
-    table = _table("Limits over the life of standing orders, and costs over several auths")
+    table = _table("Limits of what stands, and costs over several auths")
     _columns(table, "bidder", "what", "traded", "at most", "shadow price", left=2)
     for b in outcome.bounds:
         shadow = "" if b.shadow is None else f"{b.shadow:,.4f}"
