@@ -186,7 +186,8 @@ def run_batches(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     wanted = [
         make_submission(rng, given.auths, given.products, life) for _ in range(given.accounts)
     ]
-    with start_anvil("--gas-limit", "100000000") as node, tempfile.TemporaryDirectory() as state:
+    limits = ("--gas-limit", "100000000", "--max-persisted-states", "20")
+    with start_anvil(*limits) as node, tempfile.TemporaryDirectory() as state:
         market, operator = open_chain(node, given.products, given.capacity)
         crowd = Crowd(node, market, given.accounts)
         crowd.deposit(wanted, given.batches + 1)

@@ -188,7 +188,8 @@ class Chain:
 def quick_chain(start: int = GENESIS_TIME) -> Iterator[Chain]:
     """A chain of its own Anvil: free gas, every sender unlocked, real code size limit."""
     free = ["--auto-impersonate", "--block-base-fee-per-gas", "0", "--gas-price", "0"]
-    limits = ["--gas-limit", str(2 * GAS_LIMIT), "--timestamp", str(start)]
+    # nothing here asks about old blocks, whose states fill gigabytes of disk
+    limits = ["--gas-limit", str(2 * GAS_LIMIT), "--timestamp", str(start), "--prune-history"]
     with start_anvil(*free, *limits, "--accounts", "1") as node:
         chain = Chain(node.url)
         try:
