@@ -8,7 +8,7 @@ in tests/contract.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,6 +16,7 @@ from eth_utils.address import to_canonical_address, to_checksum_address
 
 from tests.adversarial.test_lying_clearer import Judge, moved
 from tests.contract.batches import Bid, Book, buys, ciphertext, enter, order, run, sells
+from tests.contract.chunks import FRESH, NOBODY
 from tests.contract.node import GAS_LIMIT, Chain
 from tests.contract.shapes import SHAPES
 from tests.contract.support import (
@@ -31,13 +32,14 @@ from tests.contract.support import (
     new_token,
     storage_slot,
 )
-from walras.auths import Auth, Leg, Step, Submission
+from walras.auths import Auth, Cost, Leg, Limits, Step, Submission, Term
 from walras.batch import CASH
 from walras.clearing.problem import solve_batch
 from walras.numbers import UNIT_GAS, X40, X44, X84
 from walras.schedule import Phase
 from walras.sealing import GROUP_ORDER, keccak256, seal_hash
-from walras.submission import VoidReason, decode, encode, word_gas
+from walras.settlement import encode_submissions
+from walras.submission import VoidReason, decode, encode, required_units, word_gas
 
 pytestmark = pytest.mark.chain
 
@@ -310,7 +312,32 @@ FLOODS: dict[str, Callable[[int], Bid]] = {
     "many steps": lambda n: Bid((order({n % 32: 1}, 99, buy=[1] * 16, sell=[1] * 16),)),
     "garbage": lambda _: Bid(body=bytes(59), units=10, spoil=lambda ct: ct[:33] + b"\x07" * 95),
     "void at the last rule": lambda _: Bid((order(WIDE, 1_700, buy=[2]),), short=1),
+    "many limits": lambda n: whole(
+        tuple(within(order({n % 32: 1}, 105 + i, buy=[1])) for i in range(30))
+    ),
+    "many costs": lambda n: whole(
+        tuple(order({n % 32: 1}, 105 + i, buy=[9]) for i in range(16)),
+        tuple(coupled(range(16), 30 + d) for d in range(4)),
+    ),
+    "costs of one auth": lambda n: whole(
+        (order({n % 32: 1}, 105, buy=[9]),), tuple(coupled(range(1), 30 + d) for d in range(16))
+    ),
 }
+
+
+def within(auth: Auth) -> Auth:
+    return replace(auth, limits=Limits(0, 1_000))
+
+
+def coupled(terms: Iterable[int], width: int) -> Cost:
+    return Cost(tuple(Term(j, 1) for j in terms), 0, 0, (Step(width, X40),), (Step(width, X40),))
+
+
+def whole(auths: tuple[Auth, ...], costs: tuple[Cost, ...] = ()) -> Bid:
+    """To stand, in as few units as it takes."""
+    submission = Submission(auths, costs=costs, standing=True)
+    units = required_units(submission, home=None)
+    return Bid(body=encode(submission), units=units, spare=10**6)
 
 
 @pytest.fixture(scope="module")
@@ -343,22 +370,54 @@ def charged(book: Book) -> int:
     return total
 
 
-@pytest.mark.parametrize("flood", FLOODS)
-def test_gas_of_every_further_account_is_declared(wide_market: Bench, flood: str) -> None:
-    """Review 1 §A2.17: a full batch fits its transaction, whatever fills it."""
-    gas, declared = [], []
+def spent(wide_market: Bench, flood: Callable[[int], Bid], call: str) -> Iterator[tuple[int, int]]:
+    """Gas of settling 4 and 16 accounts, at once or as a chunk, and what they declare."""
     for live in (4, 16):
         market = copy_of(wide_market)
         with market.chain.undone():
-            book = enter(market, 1, {f"{flood} {n}": FLOODS[flood](n) for n in range(live)})
+            book = enter(market, 1, {f"{n}": flood(n) for n in range(live)})
             market.go(1, Phase.CLEARING)
-            declared.append(charged(book))
-            gas.append(book.settle(solve_batch(*book.opened()).prices).gas)
-            market.check_books()
+            declared, solved = charged(book), solve_batch(*book.opened())
+            data = encode_submissions(book.entries(), solved.shadows)
+            board = (list(solved.prices), list(solved.prices.values()))
+            before = () if call == "settle" else (NOBODY, FRESH)
+            yield market.do(OPERATOR, call, 1, *before, *board, data).gas, declared
+            if call == "settle":
+                market.check_books()
+
+
+# in one transaction: a full batch, and what the twin puts into a chunk
+MOST_DECLARED = {"settle": MAX_CAPACITY * UNIT_GAS, "verify": 12 * 10**6}
+
+
+@pytest.mark.parametrize("call", MOST_DECLARED)
+@pytest.mark.parametrize("flood", FLOODS)
+def test_gas_of_every_further_account_is_declared(
+    wide_market: Bench, flood: str, call: str
+) -> None:
+    """Review 1 §A2.17: a full batch fits its transaction, whatever fills it."""
+    (few, declared_few), (many, declared) = spent(wide_market, FLOODS[flood], call)
     # to the gas, not to the unit: a submission may use up the last unit it declares
-    assert gas[1] - gas[0] <= declared[1] - declared[0]
+    assert many - few <= declared - declared_few
     # the fixed part, and what a product costs once for all, fit beside a full batch
-    assert gas[0] - declared[0] <= GAS_LIMIT - MAX_CAPACITY * UNIT_GAS
+    assert few - declared_few <= GAS_LIMIT - MOST_DECLARED[call]
+
+
+JOIN_GAS = (
+    5_200  # the second word and the event of a first seal that stands: once, and not declared
+)
+
+
+def test_joining_takes_more_than_is_declared_by_a_fixed_part(wide_market: Bench) -> None:
+    """At once only: chunks of declared size fit their transactions, whoever joins."""
+
+    def to_stand(n: int) -> Bid:
+        return whole((order({n % 32: 1}, 110, buy=[3]),))
+
+    (few, declared_few), (many, declared) = spent(wide_market, to_stand, "settle")
+    assert many - few <= declared - declared_few + 12 * JOIN_GAS
+    (few, declared_few), (many, declared) = spent(wide_market, to_stand, "verify")
+    assert many - few <= declared - declared_few
 
 
 def test_void_needs_no_loop_and_no_call(bench: Bench) -> None:
