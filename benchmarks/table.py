@@ -52,17 +52,17 @@ def lines(cells: list[Cell]) -> list[str]:
 
 
 def scaling_lines(points: list[Point]) -> list[str]:
-    """Wall seconds by number of workers, in Markdown."""
+    """Seconds by number of workers, in Markdown."""
     table = [
-        "| market | flat | workers | placing, s | searching, s | steps | prices apart |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| market | flat | workers | caller, s | busiest worker, s | sum, s | wall, s | steps |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for point in sorted(points, key=lambda p: (p.orders, p.flat, p.workers)):
         workers = str(point.workers) if point.workers else "none"
         table.append(
             f"| {point.products}x{point.orders} | {point.flat:.0%} | {workers} "
-            f"| {point.placing:.2f} | {point.searching:.2f} | {point.iterations} "
-            f"| {point.apart:.0e} |"
+            f"| {point.caller:.2f} | {point.busiest:.2f} | {point.caller + point.busiest:.2f} "
+            f"| {point.wall:.2f} | {point.iterations} |"
         )
     return table
 

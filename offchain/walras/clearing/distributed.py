@@ -8,10 +8,13 @@ are those of one machine up to the rounding of sums in another sequence.
         clearing = clear_distributed(book, client)
 """
 
+from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 from distributed import Client, Future
+from numpy.typing import NDArray
 
 from walras.clearing.book import Book, Floats, Ints
 from walras.clearing.dual import Market
@@ -30,10 +33,11 @@ def clear_distributed(
     shards: int | None = None,
     warm: Clearing | Floats | None = None,
     tolerance: float = 1e-10,
+    placed: Callable[[], None] = lambda: None,
 ) -> Clearing:
     """`clear` with the orders on the cluster of `client`.
 
-    shards: into how many parts (default: one per worker).
+    shards: into how many parts (default: one per worker); placed: called when they are placed.
 
     Raises `ClearingError` when the cluster has no workers.
     """
@@ -43,12 +47,20 @@ def clear_distributed(
     count = max(1, min(shards or workers, book.orders))
 
     def divide(market: Market) -> list[Part]:
-        return [
+        parts = [
             Shards(client, part, count) if isinstance(part, Orders) else part
             for part in market.parts()
         ]
+        placed()
+        return parts
 
     return clear(book, warm=warm, tolerance=tolerance, divide=divide)
+
+
+Packed = tuple[
+    NDArray[np.uint32], Floats
+]  # where a lower triangle is not zero, row by row, and what
+Share = tuple[Floats, Packed | None, int]  # gradient, curvature if it differs, slopes changed
 
 
 class Shard:
@@ -63,17 +75,17 @@ class Shard:
         self._orders = Orders(legs, curves, span.copy(), flat.copy(), scale.copy(), index.copy())
         self._size = len(scale)
 
-    def refresh(self, q: Floats, curvature: bool) -> tuple[Floats, Floats | None]:
+    def refresh(self, q: Floats, curvature: bool) -> Share:
         """This shard's gradient and, if asked, its curvature at q."""
         gradient, hessian = self._room()
         self._orders.refresh(q, gradient, hessian, curvature=curvature)
-        return gradient, hessian if curvature else None
+        return gradient, _packed(hessian) if curvature else None, 0
 
-    def curve(self) -> Floats:
+    def curve(self) -> Share:
         """This shard's curvature as it stands."""
-        _, hessian = self._room()
+        gradient, hessian = self._room()
         self._orders.curve(hessian)
-        return hessian
+        return gradient, _packed(hessian), 0
 
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
@@ -83,17 +95,17 @@ class Shard:
         """See `Part.along`."""
         return self._orders.along(step)
 
-    def commit(self, step: float) -> tuple[Floats, Floats | None, int]:
+    def commit(self, step: float) -> Share:
         """Corrections to gradient and curvature, and how many slopes changed."""
         gradient, hessian = self._room()
         changed = self._orders.commit(step, gradient, hessian)
-        return gradient, hessian if changed else None, changed
+        return gradient, _packed(hessian) if changed else None, changed
 
-    def settle(self) -> tuple[Floats, Floats | None, int]:
+    def settle(self) -> Share:
         """See `commit`."""
         gradient, hessian = self._room()
         changed = self._orders.settle(gradient, hessian)
-        return gradient, hessian if changed else None, changed
+        return gradient, _packed(hessian) if changed else None, changed
 
     def soften(self, eta: float, flat_only: bool) -> None:
         """See `Part.soften`."""
@@ -124,27 +136,26 @@ class Shards:
         self._bounds = np.linspace(0, len(orders.index), count + 1).astype(int)
         flat = np.zeros(len(orders.index), np.int64)
         flat[orders.flat] = 1
+        scatter: Any = client.scatter  # it carries no types
+        workers = cycle(client.scheduler_info()["workers"])
         placed: list[Future[Any]] = []
         for begin, end in zip(self._bounds, self._bounds[1:], strict=False):
-            chosen = np.arange(begin, end)
+            chosen, worker = np.arange(begin, end), [next(workers)]
             part = orders.subset(chosen)
-            content = (part.legs, part.curves, part.span, flat[chosen], part.scale, part.index)
-            placed.append(client.submit(Shard, *content, actor=True, pure=False))
+            content = [part.legs, part.curves, part.span, flat[chosen], part.scale, part.index]
+            sent = scatter(content, workers=worker, hash=False)
+            placed.append(client.submit(Shard, *sent, workers=worker, actor=True, pure=False))
         self._shards = [future.result() for future in placed]
 
     def refresh(
         self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
     ) -> None:
         """See `Part.refresh`."""
-        for slope, bend in self._ask("refresh", q, curvature):
-            gradient += slope
-            if bend is not None:
-                hessian += bend
+        _add(self._ask("refresh", q, curvature), gradient, hessian)
 
     def curve(self, hessian: Floats) -> None:
         """See `Part.curve`."""
-        for bend in self._ask("curve"):
-            hessian += bend
+        _add(self._ask("curve"), np.zeros(len(hessian)), hessian)
 
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
@@ -187,11 +198,17 @@ class Shards:
         return [answer.result() for answer in pending]
 
 
-def _add(shares: list[tuple[Floats, Floats | None, int]], gradient: Floats, hessian: Floats) -> int:
+def _packed(hessian: Floats) -> Packed:
+    """Few slopes change in most steps, and half of the square is empty: send what is there."""
+    where = np.flatnonzero(hessian)
+    return where.astype(np.uint32), hessian.ravel()[where]
+
+
+def _add(shares: list[Share], gradient: Floats, hessian: Floats) -> int:
     for slope, bend, _ in shares:
         gradient += slope
         if bend is not None:
-            hessian += bend
+            hessian.ravel()[bend[0]] += bend[1]
     return sum(share[2] for share in shares)
 
 
