@@ -183,7 +183,7 @@ def parse_amount(text: str, what: str = "amount") -> Fraction:
 
 
 def exact_text(value: Fraction, *, places: int = 12) -> str:
-    """Decimal text of ``value``; prefixed by ≈ where more than ``places`` digits would follow.
+    """Decimal text of ``value`` to ``places`` digits; prefixed by ≈ where that is not all of it.
 
     What would round to nothing is shown by its magnitude.
     """

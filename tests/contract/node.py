@@ -188,8 +188,9 @@ class Chain:
 def quick_chain(start: int = GENESIS_TIME) -> Iterator[Chain]:
     """A chain of its own Anvil: free gas, every sender unlocked, real code size limit."""
     free = ["--auto-impersonate", "--block-base-fee-per-gas", "0", "--gas-price", "0"]
-    # nothing here asks about old blocks, whose states fill gigabytes of disk
-    limits = ["--gas-limit", str(2 * GAS_LIMIT), "--timestamp", str(start), "--prune-history"]
+    # nothing here asks about old blocks, whose states would fill gigabytes of disk
+    limits = ["--gas-limit", str(2 * GAS_LIMIT), "--timestamp", str(start)]
+    limits += ["--prune-history", "16"]
     with start_anvil(*free, *limits, "--accounts", "1") as node:
         chain = Chain(node.url)
         try:

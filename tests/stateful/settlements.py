@@ -233,7 +233,7 @@ class Settlements(Lifecycle):
         """What each chunk writes, and to whom."""
         pieces = []
         for chunk in chunks:
-            owners = [to_checksum_address(item[0]) for item in chunk]
+            owners = [str(to_checksum_address(item[0])) for item in chunk]
             each = [self._effect(o, found["accounts"][bytes.fromhex(o[2:])]) for o in owners]
             pieces.append((b"".join(each), owners))
         return pieces

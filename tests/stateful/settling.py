@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.reference import certificate, clearing
+from tests.reference import certificate, clearing, standing
 from tests.stateful.books import STANDING
 from tests.stateful.ghost import Ghost
 from tests.stateful.items import Item, written
@@ -55,9 +55,7 @@ def exact(batch: certificate.Batch, items: Sequence[Item]) -> Posting:
     for address, *_, amendment in items:
         if amendment is not None:
             account = accounts[address]
-            reading, _ = certificate.standing.amend(
-                batch, account, amendment, account["home"], ticks
-            )
+            reading, _ = standing.amend(batch, account, amendment, account["home"], ticks)
             products |= set(reading.products)
     listed = {k: batch["products"][k] for k in sorted(products)}
     makers = [clearing.maker_of(k, p["reference"], p["scale"]) for k, p in listed.items()]

@@ -137,7 +137,8 @@ def test_least_deposit__brings_at_least_that_much_and_is_exact() -> None:
     [
         (Fraction(1234567, 100), 12, "12,345.67"),
         (Fraction(-1, 3), 4, "≈-0.3333"),
-        (Fraction(-1, 10**9), 4, "≈-1e-09"),
+        (Fraction(-1, 10**9), 4, "-1e-09"),
+        (Fraction(-1, 3 * 10**9), 4, "≈-3e-10"),
         (Fraction(0), 4, "0"),
         (Fraction(5), 0, "5"),
         (Fraction("0.050"), 12, "0.05"),
