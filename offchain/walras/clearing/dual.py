@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import blas
 
-from walras.clearing import kernels
+from walras.clearing import sums
 from walras.clearing.book import Book, Floats
 from walras.clearing.costs import Costs
 from walras.clearing.groups import Groups
@@ -157,7 +157,7 @@ class Market:
         self.flat = np.empty(book.orders, np.int64)
         self.capacity = np.zeros(book.products)
         depth = np.zeros(book.products)
-        kernels.survey(
+        sums.survey(
             *self.legs,
             book.curve_ptr,
             book.curve_rate,
@@ -201,7 +201,7 @@ class Market:
 def _ascending(book: Book) -> Legs:
     """Legs with the products of every order ascending, as the triangular kernels expect them."""
     product = book.leg_product.astype(np.int32)
-    if kernels.ascending(book.leg_ptr, product):
+    if sums.ascending(book.leg_ptr, product):
         return book.leg_ptr, product, book.leg_weight
     row = np.repeat(np.arange(book.orders), np.diff(book.leg_ptr))
     order = np.lexsort((product, row))

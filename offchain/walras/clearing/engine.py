@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from walras.clearing import kernels
+from walras.clearing import sums
 from walras.clearing.book import Book, Floats
 from walras.clearing.dual import Dual, Market
 from walras.clearing.groups import Groups
@@ -188,7 +188,7 @@ class _Search:
             missed = left
             direction = self.newton.direction(dual, gradient, np.zeros(len(dual.q)))
             fills = dual.nudged(fills, direction)
-            bought = kernels.scatter(*self.market.legs, fills, np.zeros(len(dual.q)))
+            bought = sums.scatter(*self.market.legs, fills, np.zeros(len(dual.q)))
             gradient = self.market.maker * dual.q - bought
         return fills
 

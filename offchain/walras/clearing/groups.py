@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from walras.clearing import kernels, overlap, shadow
+from walras.clearing import overlap, shadow, sums
 from walras.clearing.book import Floats, Ints
 from walras.clearing.costs import Costs
 from walras.clearing.orders import Curves, Orders
@@ -76,9 +76,9 @@ class Groups:
         self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
     ) -> None:
         """See `Part.refresh`."""
-        kernels.gather(*self.members.legs, q, self._level)
+        sums.gather(*self.members.legs, q, self._level)
         self._solve(self._level, self.price, self._fill, self._slope, self._inverse)
-        gradient -= kernels.scatter(*self.members.legs, self._fill, np.zeros(len(q)))
+        gradient -= sums.scatter(*self.members.legs, self._fill, np.zeros(len(q)))
         if curvature:
             self.curve(hessian)
 
@@ -88,7 +88,7 @@ class Groups:
 
     def aim(self, direction: Floats, step: float) -> tuple[float, float]:
         """See `Part.aim`."""
-        kernels.gather(*self.members.legs, direction, self._move)
+        sums.gather(*self.members.legs, direction, self._move)
         self._linear = self._respond(self._move)
         self._tried = np.nan
         self._trial[0][:] = self.price
@@ -136,7 +136,7 @@ class Groups:
 
     def nudged(self, fills: Floats, direction: Floats) -> Floats:
         """See `Part.nudged`; groups keep their linear combinations on their own slopes."""
-        move = kernels.gather(*self.members.legs, direction, np.empty(len(fills)))
+        move = sums.gather(*self.members.legs, direction, np.empty(len(fills)))
         return np.clip(fills - self._respond(move), self.members.low, self.members.high)
 
     def _sort(self, costs: Costs, local: Ints) -> None:
@@ -205,7 +205,7 @@ class Groups:
     def _adopt(self, predicted: Floats, gradient: Floats, hessian: Floats) -> int:
         """Make the last trial the present state; correct what differs from the prediction."""
         price, fill, slope, inverse = self._trial
-        missed = kernels.scatter(*self.members.legs, fill - predicted, np.zeros(len(gradient)))
+        missed = sums.scatter(*self.members.legs, fill - predicted, np.zeros(len(gradient)))
         gradient -= missed
         blocks = np.empty(len(self._block_group) - 1, np.int64)
         changed = overlap.changes(

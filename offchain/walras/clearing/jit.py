@@ -2,7 +2,8 @@
 
 Numba caches beside the source or, when that is read-only, in the user's cache directory. Where
 neither can be written (a container without a home) it refuses to compile at all, so a private
-directory under the system's temporary one is named before numba is imported.
+directory under the system's temporary one is named before numba is imported. It notices a changed
+file, but not a changed callee in another one: `make clean` after editing a kernel that others call.
 """
 
 import os

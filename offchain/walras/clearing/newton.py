@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from walras.clearing import kernels
+from walras.clearing import sums
 from walras.clearing.book import Floats
 from walras.clearing.dual import Dual, Market
 from walras.clearing.elimination import Dense, Elimination
@@ -115,7 +115,7 @@ class Newton:
     def _factorise(self, dual: Dual, floor: Floats) -> None:
         for _ in range(12):
             damping = floor * self.market.depth + dual.maker
-            kernels.system(dual.hessian, damping, self._unit, self._matrix)
+            sums.system(dual.hessian, damping, self._unit, self._matrix)
             if self._factor.factorise(self._matrix):
                 return
             floor = np.maximum(floor * 100, 1e-12)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from walras.clearing import kernels
+from walras.clearing import kernels, sums
 from walras.clearing.book import Floats, Ints
 from walras.clearing.watch import WatchList
 
@@ -167,7 +167,7 @@ class Orders:
     def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
         if self._all_soft and self._watch.partial:
-            kernels.gather(*self.legs, self._q, self.level)
+            sums.gather(*self.legs, self._q, self.level)
         listed = self._everyone if self._all_soft else self._restless()
         stand = (self.level, self.piece)
         return kernels.recentre(self.soft, self._gross, *stand, listed, self.centre)
@@ -187,13 +187,13 @@ class Orders:
         """See `Part.fills`."""
         fill = np.empty(len(self.level))
         if self._watch.partial:
-            kernels.gather(*self.legs, self._q, self.level)
+            sums.gather(*self.legs, self._q, self.level)
         kernels.fills(self.level, self.piece, fill)
         return fill
 
     def nudged(self, fills: Floats, direction: Floats) -> Floats:
         """See `Part.nudged`; a fill stays within its curve."""
-        move = kernels.gather(*self.legs, direction, np.empty(len(fills)))
+        move = sums.gather(*self.legs, direction, np.empty(len(fills)))
         return np.clip(fills - self.piece[:, 3] * move, self.low, self.high)
 
     def subset(self, chosen: Ints) -> "Orders":
@@ -231,10 +231,10 @@ def rows(
 ) -> tuple[Ints, NDArray[Any], NDArray[Any]]:
     """The rows `chosen` of two columns that share the row pointer `ptr`."""
     new = np.empty(len(chosen) + 1, np.int64)
-    length = kernels.pick(ptr, chosen, new)
+    length = sums.pick(ptr, chosen, new)
     columns = []
     for column in (first, second):
         part = np.empty(length, column.dtype)
-        kernels.copy_rows(ptr, chosen, new, column, part)
+        sums.copy_rows(ptr, chosen, new, column, part)
         columns.append(part)
     return new, columns[0], columns[1]

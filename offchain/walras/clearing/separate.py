@@ -9,7 +9,7 @@ Flats of the cost's own curve need no softness: there λ is the flat's price.
 
 import numpy as np
 
-from walras.clearing import blocks, joint, kernels
+from walras.clearing import blocks, joint, kernels, sums
 from walras.clearing.book import Floats, Ints
 from walras.clearing.costs import Costs
 from walras.clearing.orders import Orders
@@ -71,7 +71,7 @@ class Separate:
         """See `Part.refresh`."""
         self._q = q.copy()
         self._watch.reset(self._q)
-        kernels.gather(*self.members.legs, q, self._stand.level)
+        sums.gather(*self.members.legs, q, self._stand.level)
         blocks.refresh(self._blocks, self._stand, gradient, hessian, curvature, self._room)
 
     def curve(self, hessian: Floats) -> None:
@@ -125,7 +125,7 @@ class Separate:
 
     def nudged(self, fills: Floats, direction: Floats) -> Floats:
         """See `Part.nudged`; fills stay within their curves, and costs on their own slopes."""
-        move = kernels.gather(*self.members.legs, direction, np.empty(len(fills)))
+        move = sums.gather(*self.members.legs, direction, np.empty(len(fills)))
         slope = self._stand.piece[:, 3]
         pull = np.bincount(self._owner, self._share * slope * move, len(self.price))
         move -= self._share * (self._stand.bend * pull)[self._owner]

@@ -5,7 +5,7 @@ import pytest
 
 from tests.unit.clearing import reading
 from tests.unit.clearing.books import random_draft
-from walras.clearing import kernels
+from walras.clearing import kernels, sums
 from walras.clearing.book import Floats
 from walras.clearing.dual import Dual, Market
 from walras.clearing.orders import Orders
@@ -148,9 +148,9 @@ def test_gather_scatter_and_rows() -> None:
     orders = Market(random_draft(9, 5, 40).book()).parts()[0]
     assert isinstance(orders, Orders)
     weights, q = reading.matrix(orders.legs, 5), np.arange(5.0)
-    np.testing.assert_allclose(kernels.gather(*orders.legs, q, np.empty(40)), weights @ q)
+    np.testing.assert_allclose(sums.gather(*orders.legs, q, np.empty(40)), weights @ q)
     fill = np.arange(40.0)
-    np.testing.assert_allclose(kernels.scatter(*orders.legs, fill, np.zeros(5)), weights.T @ fill)
+    np.testing.assert_allclose(sums.scatter(*orders.legs, fill, np.zeros(5)), weights.T @ fill)
     chosen = np.array([3, 4, 17, 39])
     part = orders.subset(chosen)
     np.testing.assert_array_equal(reading.matrix(part.legs, 5), weights[chosen])
@@ -161,7 +161,7 @@ def test_system_scales_to_a_unit_diagonal() -> None:
     root = np.random.default_rng(0).standard_normal((6, 6))
     whole, damping = root @ root.T, np.arange(6.0)
     unit, scaled = np.empty(6), np.zeros((6, 6))
-    kernels.system(np.tril(whole), damping, unit, scaled)
+    sums.system(np.tril(whole), damping, unit, scaled)
     damped = whole + np.diag(damping)
     np.testing.assert_allclose(
         reading.lower(scaled), damped / np.sqrt(np.outer(np.diag(damped), np.diag(damped)))

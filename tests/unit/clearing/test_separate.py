@@ -132,10 +132,31 @@ def test_derivative_along_a_line_is_that_of_the_gradient(part: tuple[Separate, C
     dual.aim(course, 0.5)
     fresh = Dual([separate], dual.maker)
     found = [dual.along(step) for step in (0.5, 0.1, 0.4999)]
-    for step, (first, _) in zip((0.5, 0.1, 0.4999), found, strict=True):
+    for step, (first, second) in zip((0.5, 0.1, 0.4999), found, strict=True):
         fresh.q[:] = step * course
         fresh.refresh()
         assert first == pytest.approx(float(fresh.gradient @ course), rel=1e-7, abs=1e-6)
+        bend = reading.lower(fresh.hessian) + 0.1 * np.eye(4)
+        assert second == pytest.approx(float(course @ bend @ course), rel=1e-7)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("seed", [0, 2, 4, 6])
+def test_blocks_that_nobody_watches_follow(seed: int, flat: bool) -> None:
+    found = next(p for p in Market(book(seed, flat=flat)).parts() if isinstance(p, Separate))
+    dual = Dual([found], np.full(4, 0.1))
+    dual.q[:] = direction(found, 8)
+    dual.refresh()
+    before = found.fills()
+    for turn in range(3):
+        dual.aim(direction(found, turn), 1e-4)
+        dual.commit(1e-4)
+    assert found._watch.partial
+    fills, prices = found.fills(), found.price.copy()
+    dual.refresh()
+    moved = np.abs(found.fills() - before).max()
+    np.testing.assert_allclose(fills, found.fills(), atol=1e-6 * moved)
+    np.testing.assert_allclose(prices, found.price, rtol=1e-9, atol=1e-12)
 
 
 def test_costs_are_told_apart() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from walras.clearing import Book, clear, engine_named
+from tests.unit.clearing.books import random_draft
+from tests.unit.clearing.kkt import violation
+from walras.clearing import Book, clear, engine_named, engines
 
 LIBRARIES = ("osqp", "clarabel")
 
@@ -30,6 +32,19 @@ def two_products(**extra: object) -> Book:
         "maker": [1e-3, 1e-3],
     }
     return Book(**(arrays | extra))  # type: ignore[arg-type]
+
+
+BOOKS = {"both": two_products()} | {
+    f"random {seed}": random_draft(seed, 2, 30, maker=1.0).book() for seed in (2, 4, 5)
+}
+
+
+@pytest.mark.parametrize("name", engines())
+@pytest.mark.parametrize("book", BOOKS)
+def test_optimality_conditions_hold_for_every_engine(name: str, book: str) -> None:
+    found = engine_named(name)(BOOKS[book])
+    assert found.certified
+    assert violation(BOOKS[book], found) <= 1e-4
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
