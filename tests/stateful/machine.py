@@ -51,7 +51,7 @@ class StandingMachine(StandingMoves):
         self.days(["chunks", "at once", "chunks"], PAIR, **how)
 
     @initialize()
-    def open_market(self) -> None:  # type: ignore[override]
+    def open_market(self) -> None:
         """Instead of the one that may lack everything."""
 
     # ----------------------------------------------------------------------------------- days
