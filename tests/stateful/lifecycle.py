@@ -1,4 +1,4 @@
-"""The ghost's batches and submissions: opened, sealed, amended, paused, taken back (SPEC §5, §9)."""
+"""The ghost's batches and submissions: opened, sealed, amended, paused, left (SPEC §5, §9)."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Lifecycle(Escrow):
         self.round.units = used
 
     def _leave(self, holder: Holder) -> None:
-        """Out of what stands, and out of an unfinished batch; in OPEN its rent is due all the same."""
+        """Out of what stands, and out of an unfinished batch; in OPEN its rent is due anyway."""
         self.standing -= 1
         self.standing_units -= holder.units
         if self.finished:

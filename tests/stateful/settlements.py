@@ -83,7 +83,9 @@ class Settlements(Lifecycle):
             raise Refusal("WrongEffects", batch, chunk)
         waiting = [owner for owner in self.pieces[chunk][1] if owner in self.due]
         for owner in waiting:
-            self.holders[owner] = self.due.pop(owner)
+            due = self.due.pop(owner)
+            due.claimable = self.holder(owner).claimable  # is moved meanwhile
+            self.holders[owner] = due
         reward = self.round.pot // self.round.unapplied * len(waiting)
         self.round.pot -= reward
         self.round.unapplied -= len(waiting)

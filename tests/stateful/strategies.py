@@ -81,7 +81,7 @@ def submissions(draw: st.DrawFn, *, stands: float = 0.3) -> Submission:
 @st.composite
 def couplings(draw: st.DrawFn, count: int) -> tuple[Cost, ...]:
     """Mostly none: the exact root takes its time with them."""
-    if draw(st.integers(0, 7)):
+    if draw(st.integers(0, 15)):
         return ()
     terms = tuple(Term(j, draw(st.sampled_from((1, 1, -1, 2)))) for j in range(count))
     side = (Step(draw(st.sampled_from((0, 2, 30))), draw(st.sampled_from((1, X40)))),)
@@ -90,3 +90,20 @@ def couplings(draw: st.DrawFn, count: int) -> tuple[Cost, ...]:
 
 
 crowds = st.dictionaries(bidders, submissions(), min_size=2, max_size=4)
+
+
+@st.composite
+def plain(draw: st.DrawFn) -> Submission:
+    """One product, mostly with a limit: books whose exact root comes at once."""
+    first = (100 + draw(st.integers(-4, 4))) * X40
+    side = (Step(draw(st.sampled_from((1, 3, 10, 30))), 0),)
+    auth = Auth((Leg(0, 1),), first, 0, side, ())
+    if draw(st.booleans()):
+        auth = Auth((Leg(0, 1),), first, 0, (), side)
+    within = draw(st.sampled_from((None, (4, 4), (40, 15), (9, 60))))
+    auth = auth if within is None else replace(auth, limits=Limits(*within))
+    return Submission((auth,), standing=draw(st.sampled_from((True, True, True, False))))
+
+
+standing_crowds = st.dictionaries(bidders, plain() | submissions(stands=0.9), max_size=3)
+chunk_lies = st.lists(st.sampled_from(("run", "foreign", "board", "overlap", "fresh")), max_size=2)

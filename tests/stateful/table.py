@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.reference import phases
 from tests.stateful import strategies as some
-from tests.stateful.books import ALL, CASH, NOBODY, X40, X44
+from tests.stateful.books import ALL, CASH, NOBODY, STANDING, X40, X44
 from tests.stateful.setting import ADDRESSES, BATCHES, BIDDERS, NAMES
 from tests.stateful.world import World, branch, key_of
 
@@ -90,7 +90,8 @@ class Table(RuleBasedStateMachine):
     def live(self) -> list[str]:
         """Names of those in the current batch."""
         ghost = self.world.ghost
-        return [name for name in NAMES if ghost.holder(ADDRESSES[name]).batch == self.now]
+        here = ghost.round.number == self.now
+        return [name for name in NAMES if here and ghost.alive(ADDRESSES[name])]
 
     def act(
         self, who: str, name: str, *args: Any, ghostly: tuple[Any, ...] | None = None
@@ -234,10 +235,12 @@ class Table(RuleBasedStateMachine):
             found.append(("ann", "closeVoid", (ghost.round.number,)))
         for name in NAMES:
             owner, holder = ADDRESSES[name], ghost.holder(ADDRESSES[name])
-            if holder.batch and ghost.outcomes.get(holder.batch) == (1).to_bytes(32):
+            sealed = holder.batch and not holder.flags & STANDING
+            if sealed and ghost.outcomes.get(holder.batch) == (1).to_bytes(32):
                 found.append(("bob", "compensate", (owner,)))
             for asset, vault in ghost.vaults.items():
-                if ghost.balance(owner, asset) * vault.unit >> vault.bits:
+                there = ghost.balance(owner, asset) * vault.unit >> vault.bits
+                if there and not ghost.frozen(owner):
                     found.append((name, "withdraw", (asset, ALL, owner)))
             if holder.claimable * ghost.vaults[CASH].unit >> 40:
                 found.append((name, "claim", (owner,)))

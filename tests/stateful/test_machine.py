@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.stateful.machine import MarketMachine
+from tests.stateful.machine import MarketMachine, StandingMachine
 from tests.stateful.report import report, unseen
 from tests.stateful.setting import Tally
 from tests.stateful.world import World
@@ -17,13 +17,15 @@ pytestmark = [pytest.mark.chain, pytest.mark.slow]
 
 CAMPAIGN = settings.get_current_profile_name() == "campaign"
 STANDARD = settings(
-    max_examples=36,
+    max_examples=30,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+# a step of these is some batches
+SHORT = settings(STANDARD, max_examples=40, stateful_step_count=40)
 REPORT = Path(__file__).parents[2] / "build" / "campaign.md"
 
 
@@ -35,3 +37,15 @@ def test_every_sequence_leaves_the_contract_as_the_ghost_says(market: World, tal
     if CAMPAIGN:
         REPORT.write_text(report(tally))
     assert unseen(tally, everything=CAMPAIGN) == []
+
+
+@pytest.mark.timeout(0 if CAMPAIGN else 300)
+def test_what_stands_is_what_the_ghost_says(
+    market: World, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Progress, limits, rent, amendments, chunks: exact after every step (S1 to S4, S7)."""
+    monkeypatch.setattr(StandingMachine, "base", market, raising=False)
+    stood, chunked = tally.stood, tally.chunked
+    run_state_machine_as_test(StandingMachine, settings=settings() if CAMPAIGN else SHORT)
+    assert tally.stood - stood > 100
+    assert tally.chunked - chunked > 50

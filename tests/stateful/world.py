@@ -64,8 +64,10 @@ class World:
             receipt = self.bench.do(sender, name, *args, base_fee=self.ghost.base_fee)
             self.ghost = after
             if name == "settle":
-                self.check_events(sender, receipt, args)
-            if name == "verify" and self.ghost.round.unapplied:
+                self.check_voids(receipt)
+                self.check_settled(sender, receipt, args[0], *args[1:3])
+            if name == "verify" and self.ghost.round.settled:
+                self.check_settled(sender, receipt, args[0], *args[3:5])
                 self.tally.chunked += 1
         self.tally.calls[name, expected[0] if expected else "ok"] += 1
         self.tally.phases[PHASES[self.ghost.phase(max(self.ghost.current, 1))]] += 1
@@ -117,13 +119,24 @@ class World:
 
     # ------------------------------------------------------------------------------- comparing
 
-    def check_events(self, sender: str, receipt: Receipt, args: Sequence[Any]) -> None:
-        """A settlement says what the reference says: voids, volumes, loss and freedom."""
-        batch, products, prices, _ = args
+    def check_voids(self, receipt: Receipt) -> None:
+        """A settlement says what the reference says: whose submission is void and why."""
+        found = self.ghost.settlement["accounts"]
+        said = {e.args["account"]: e.args["reason"] for e in receipt.events if e.name == "Voided"}
+        wanted = {to_checksum_address(a): o["reason"] for a, o in found.items() if o["reason"]}
+        assert said == wanted
+
+    def check_settled(
+        self,
+        sender: str,
+        receipt: Receipt,
+        batch: int,
+        products: Sequence[int],
+        prices: Sequence[int],
+    ) -> None:
+        """And volumes, loss and freedom."""
         found = self.ghost.settlement
         voids = {a: one["reason"] for a, one in found["accounts"].items() if one["reason"]}
-        said = {e.args["account"]: e.args["reason"] for e in receipt.events if e.name == "Voided"}
-        assert said == {to_checksum_address(a): reason for a, reason in voids.items()}
         volumes = tuple(line["volume"] for line in found["products"].values())
         assert receipt.event("Settled") == {
             "batch": batch,
@@ -139,6 +152,7 @@ class World:
         self.tally.voids.update(voids.values())
         self.tally.traded += sum(one["reason"] == 0 for one in found["accounts"].values())
         self.tally.matched += any(volumes)
+        self.tally.stood += sum(one["rent"] > 0 for one in found["accounts"].values())
 
     def check(self) -> None:
         """The contract's state is the ghost's, and the claims are exactly what is there."""
