@@ -25,6 +25,7 @@ uint16 constant CASH = type(uint16).max; // asset id
 
 uint256 constant UNIT_GAS = 2_560; // {gas/unit}
 uint256 constant SUBMISSION_GAS = 14_500;
+uint256 constant STAND_GAS = 5_200; // the second word and the event of a submission that begins to stand
 uint256 constant BYTE_GAS = 25;
 uint256 constant PRODUCT_GAS = 11_400;
 uint256 constant AUTH_GAS = 2_700;

@@ -18,6 +18,7 @@ import {
     PRODUCT_GAS,
     SHADOW_BYTES,
     STEP_GAS,
+    STAND_GAS,
     SUBMISSION_GAS,
     UNIT_BYTES,
     UNIT_GAS
@@ -144,7 +145,7 @@ library Submission {
             {
                 (uint256 length, uint256 units) = (input.length, input.units);
                 uint256 limit = units * UNIT_GAS;
-                uint256 gas = SUBMISSION_GAS + BYTE_GAS * length + PRODUCT_GAS * count;
+                uint256 gas = SUBMISSION_GAS + STAND_GAS * r.kind + BYTE_GAS * length + PRODUCT_GAS * count;
                 (r.gas, r.gasLimit) = (gas, limit);
                 length += ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
                 if (Wire.either(gas > limit, length > UNIT_BYTES * units)) return quit(r, VoidReason.OVERSIZED);

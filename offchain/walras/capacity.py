@@ -14,6 +14,7 @@ from walras.numbers import (
     MIN_UNITS,
     PRODUCT_GAS,
     STEP_GAS,
+    STAND_GAS,
     SUBMISSION_GAS,
     TERM_GAS,
     UNIT_BYTES,
@@ -29,9 +30,10 @@ _PRICED = 64  # bytes of id and price of a product there
 _SHADOW = 20  # bytes of a shadow price there
 
 
-def base_gas(ciphertext_length: int, products: int) -> int:
-    """Gas of opening and of the listed products (rule 2)."""
-    return SUBMISSION_GAS + BYTE_GAS * ciphertext_length + PRODUCT_GAS * products
+def base_gas(ciphertext_length: int, products: int, *, standing: bool) -> int:
+    """Gas of opening, of beginning to stand and of the listed products (rule 2)."""
+    first = SUBMISSION_GAS + STAND_GAS * standing
+    return first + BYTE_GAS * ciphertext_length + PRODUCT_GAS * products
 
 
 def item_size(ciphertext_length: int, products: int, costs: int) -> int:
@@ -62,7 +64,8 @@ def word_gas(products: Collection[int], home: int | None) -> int:
 def least_units(submission: Submission, ciphertext_length: int, home: int | None) -> int:
     """Least capacity units under which rules 2, 4, 5 and 8 hold, whatever a seal may declare."""
     products = submission.products
-    gas = base_gas(ciphertext_length, len(products)) + word_gas(products, home)
+    gas = base_gas(ciphertext_length, len(products), standing=submission.standing)
+    gas += word_gas(products, home)
     gas += sum(
         auth_gas(len(auth.legs), _steps(auth), limited=auth.limits is not None)
         for auth in submission.auths

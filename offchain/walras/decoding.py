@@ -97,7 +97,7 @@ class _Decoder:
         auths, costs = body[7 + 2 * count], body[8 + 2 * count]
         self.check(body[0] <= 1 and 1 <= count <= MAX_PRODUCTS)
         self.check(1 <= auths <= MAX_AUTHS and costs <= MAX_COSTS)
-        self.charge(base_gas(ciphertext_length, count))
+        self.charge(base_gas(ciphertext_length, count, standing=body[0] == 1))
         if item_size(ciphertext_length, count, costs) > UNIT_BYTES * self.units:
             raise _VoidError(VoidReason.OVERSIZED)
         listed = [int.from_bytes(body[i : i + 2]) for i in range(7, 7 + 2 * count, 2)]

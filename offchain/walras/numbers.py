@@ -29,6 +29,7 @@ __all__ = [
     "MIN_UNITS",
     "PRODUCT_GAS",
     "STEP_GAS",
+    "STAND_GAS",
     "SUBMISSION_GAS",
     "TERM_GAS",
     "UNIT_BYTES",
@@ -66,6 +67,7 @@ MAX_UNITS: Final = 255
 UNIT_GAS: Final = 2_560
 UNIT_BYTES: Final = 19  # of a settlement's calldata
 SUBMISSION_GAS: Final = 14_500
+STAND_GAS: Final = 5_200
 BYTE_GAS: Final = 25
 PRODUCT_GAS: Final = 11_400
 AUTH_GAS: Final = 2_700

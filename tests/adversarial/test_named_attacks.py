@@ -319,6 +319,7 @@ FLOODS: dict[str, Callable[[int], Bid]] = {
         tuple(order({n % 32: 1}, 105 + i, buy=[9]) for i in range(16)),
         tuple(coupled(range(16), 30 + d) for d in range(4)),
     ),
+    "first seals that stand": lambda n: whole((order({n % 32: 1}, 110, buy=[3]),)),
     "costs of one auth": lambda n: whole(
         (order({n % 32: 1}, 105, buy=[9]),), tuple(coupled(range(1), 30 + d) for d in range(16))
     ),
@@ -401,23 +402,6 @@ def test_gas_of_every_further_account_is_declared(
     assert many - few <= declared - declared_few
     # the fixed part, and what a product costs once for all, fit beside a full batch
     assert few - declared_few <= GAS_LIMIT - MOST_DECLARED[call]
-
-
-JOIN_GAS = (
-    5_200  # the second word and the event of a first seal that stands: once, and not declared
-)
-
-
-def test_joining_takes_more_than_is_declared_by_a_fixed_part(wide_market: Bench) -> None:
-    """At once only: chunks of declared size fit their transactions, whoever joins."""
-
-    def to_stand(n: int) -> Bid:
-        return whole((order({n % 32: 1}, 110, buy=[3]),))
-
-    (few, declared_few), (many, declared) = spent(wide_market, to_stand, "settle")
-    assert many - few <= declared - declared_few + 12 * JOIN_GAS
-    (few, declared_few), (many, declared) = spent(wide_market, to_stand, "verify")
-    assert many - few <= declared - declared_few
 
 
 def test_void_needs_no_loop_and_no_call(bench: Bench) -> None:

@@ -11,6 +11,7 @@ UNOPENED, MALFORMED, OVERSIZED, EXPIRED, UNCOVERED, RENT = 1, 2, 3, 4, 5, 6
 UNIT_GAS = 2_560
 GAS = {
     "submission": 14_500,
+    "stand": 5_200,
     "byte": 25,
     "product": 11_400,
     "auth": 2_700,
@@ -96,9 +97,8 @@ def _read(reading: Reading, body: bytes, ct_length: int, bounds: Bounds) -> None
     require(n_costs <= 16)
     reading.valid_until = number(body, 1, 5)
     # rule 2
-    spend(
-        reading, bounds, GAS["submission"] + GAS["byte"] * ct_length + GAS["product"] * n_products
-    )
+    gas = GAS["submission"] + GAS["stand"] * reading.kind
+    spend(reading, bounds, gas + GAS["byte"] * ct_length + GAS["product"] * n_products)
     require(ct_length + 24 + 64 * n_products + 20 * n_costs <= 19 * bounds.units, OVERSIZED)
     # rule 3
     listed = [number(body, 7 + 2 * i, 2) for i in range(n_products)]

@@ -25,9 +25,8 @@ from walras.store import Journal
 
 __all__ = ["Chunks", "How"]
 
-# For the declared units: a library gets 63/64 of a transaction's 2^24, and whoever begins to stand
-# takes up to 5,200 gas that no unit pays for.
-_GAS: Final = 13_500_000
+# For the declared units: a library gets 63/64 of a transaction's 2^24, less the fixed part.
+_GAS: Final = 2**24 - 2**19
 _BYTES: Final = 2**17 - 2**13  # for items and prices, of what a transaction may have
 _PRICE_BYTES: Final = 64
 

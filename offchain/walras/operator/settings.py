@@ -43,7 +43,7 @@ class ClearerSettings(BaseSettings):
     max_failures: int = Field(5, ge=1, description="Failures in a row after which to halt.")
     least_balance: int = Field(10**16, ge=0, description="Wei below which to warn.")
     transaction_gas: int = Field(
-        13_500_000,
+        2**24 - 2**19,
         ge=10**5,
         description="Gas for the declared units of one transaction; larger batches go in chunks.",
     )

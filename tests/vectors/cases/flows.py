@@ -207,7 +207,7 @@ def amendments() -> tuple[Bidder, ...]:
 def homeless() -> tuple[Bidder, ...]:
     """Whether an amendment fits depends on the home that the old submission gets."""
     other = encode(Submission((buy(1, 5, 7),), standing=True))
-    units = -(-(14_500 + 25 * (69 + len(other)) + 11_400 + 2_700 + 1_000 + 500) // 2_560)
+    units = -(-(14_500 + 5_200 + 25 * (69 + len(other)) + 11_400 + 2_700 + 1_000 + 500) // 2_560)
     return (
         bidder(buy(0, 109, 3), standing=True, home=None, amendment=other, amended_units=units),
         bidder(
