@@ -49,8 +49,8 @@ class Costs(NamedTuple):
         users = np.bincount(self.order)
         crowd = np.zeros(len(self.row), np.int64)
         owner = np.repeat(np.arange(len(self.row)), np.diff(self.ptr))
-        np.maximum.at(crowd, owner, users[self.order])
-        return np.flatnonzero(crowd <= 1), np.flatnonzero(crowd > 1)
+        crowd[owner[users[self.order] > 1]] = 1
+        return np.flatnonzero(crowd == 0), np.flatnonzero(crowd)
 
     def unit_price(self, gross: Floats) -> Floats:
         """(G,) level at which a shadow price matters: value of a unit over coefficient.

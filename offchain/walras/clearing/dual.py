@@ -186,7 +186,9 @@ class Market:
             return [orders]
         costs, found = Costs.of(book), list[Part]()
         alone, crowded = costs.separate()
-        free = np.setdiff1d(everyone, costs.order)
+        apart = np.ones(book.orders, bool)
+        apart[costs.order] = False
+        free = np.flatnonzero(apart)
         if len(free):
             found.append(orders.subset(free))
         if len(alone):

@@ -159,7 +159,8 @@ class _Search:
         dual, book = self.dual, self.book
         prices = book.reference_price + dual.q
         dual.q[:] = prices - book.reference_price
-        dual.refresh(curvature=correct)
+        # rounding changes next to no slope; only thin books notice
+        dual.refresh(curvature=correct and not self.thick)
         fills = dual.fills()
         if correct:
             fills = self._corrected(fills)
