@@ -17,8 +17,8 @@ import {
     PRICE_BYTES,
     PRODUCT_GAS,
     SHADOW_BYTES,
-    STEP_GAS,
     STAND_GAS,
+    STEP_GAS,
     SUBMISSION_GAS,
     UNIT_BYTES,
     UNIT_GAS
