@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from walras.simulate.experiments import (
     uniqueness,
 )
 from walras.simulate.experiments.speed import news
-from walras.simulate.market import Cleared
+from walras.simulate.market import Cleared, Market
 from walras.simulate.prices import read_bars, value_paths
 
 Figures = dict[str, Any]
@@ -65,7 +66,7 @@ def sampled(preset: str, every: int, seed: int = 1) -> list[Cleared]:
     world = with_index(stocks, index_legs(scenario, stocks.values[0]))
     kept: list[Cleared] = []
     agents = agents_of(scenario, world.values[0], seed)
-    play(agents, world, interval=scenario.interval, watch=kept.append)
+    play(agents, world, interval=scenario.interval, venue=partial(Market, watch=kept.append))
     return kept[every - 1 :: every]
 
 

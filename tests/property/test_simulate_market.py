@@ -50,8 +50,8 @@ actions = st.one_of(st.none(), st.just(Cancel()), submissions().map(Seal))
 @given(st.lists(st.lists(actions, min_size=4, max_size=4), min_size=1, max_size=8))
 def test_nothing_is_made_or_lost_and_limits_hold(days: list[list[Seal | Cancel | None]]) -> None:
     market = Market(DESK, interval=1.0)
-    for address in WHO:
-        market.deposit(address, Endowment(100_000.0, {0: 500.0, 1: 500.0, 2: 500.0}))
+    rich = Endowment(100_000.0, {0: 500.0, 1: 500.0, 2: 500.0})
+    market.deposit(dict.fromkeys(WHO, rich))
     before = market.totals()
     for day in days:
         for address, action in zip(WHO, day, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +59,18 @@ def simulate(
     # The engine takes seconds to import; nobody who asks for help should wait for it.
     from walras.simulate import read_scenario, report  # noqa: PLC0415
     from walras.simulate import simulate as run_simulation  # noqa: PLC0415
+    from walras.simulate.market import Market  # noqa: PLC0415
     from walras.simulate.prices import read_bars  # noqa: PLC0415
 
     scenario = read_scenario(agents).resized(**sizes)
     with _bar(scenario.batches) as tick:
-        run = run_simulation(scenario, seed=seed, engine=engine, bars=read_bars(prices), tick=tick)
+        run = run_simulation(
+            scenario,
+            seed=seed,
+            venue=partial(Market, engine=engine),
+            bars=read_bars(prices),
+            tick=tick,
+        )
     measures = report(run)
     if out is not None:
         from walras.simulate.charts import draw_charts  # noqa: PLC0415

@@ -29,6 +29,7 @@ __all__ = [
     "dollars",
     "lots_x44",
     "shares",
+    "whole_cash_x40",
 ]
 
 Floats = NDArray[np.float64]
@@ -57,7 +58,7 @@ class Desk:
     def __init__(self, symbols: Sequence[str], listing: Sequence[float]) -> None:
         self.symbols = tuple(symbols)
         self.products = {k: _listed(k, price) for k, price in enumerate(listing)}
-        self._ticks = {k: product.tick for k, product in self.products.items()}
+        self.ticks = {k: product.tick for k, product in self.products.items()}
 
     def worth(self, legs: Mapping[int, int], prices: Floats) -> float:
         """Dollars of one unit of a portfolio of lots at ``prices`` (dollars a share)."""
@@ -82,7 +83,7 @@ class Desk:
             max(cash_x40(sell.first), bid) if sell and buy else cash_x40(sell.first if sell else 0)
         )
         bare = Auth(portfolio, bid if buy else ask, ask - bid if buy and sell else 0)
-        floor, gross = tau(bare, self._ticks), bare.gross
+        floor, gross = tau(bare, self.ticks), bare.gross
         return Auth(
             portfolio,
             bare.first,
@@ -96,6 +97,11 @@ class Desk:
 def cash_x40(amount: float) -> int:
     """Cash X40 nearest to so many dollars."""
     return round(amount * CASH_PER_DOLLAR * X40)
+
+
+def whole_cash_x40(amount: float) -> int:
+    """The fewest whole cash units, X40, that are so many dollars."""
+    return math.ceil(round(amount * CASH_PER_DOLLAR, 6)) * X40
 
 
 def lots_x44(count: float) -> int:

@@ -7,7 +7,7 @@ certificate and applied exactly as the contract would, from the moment it would 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from walras.auths import Submission, cover
@@ -15,38 +15,39 @@ from walras.batch import AccountState, BatchState, least_house_cash
 from walras.certificate import Opened, Replacement, Settlement, Standing, settle
 from walras.clearing.problem import Solved, solve_batch
 from walras.decoding import VoidReason
-from walras.errors import ConfigError
 from walras.numbers import MAX_UNITS
 from walras.settlement import apply
 from walras.simulate.agents import Cancel, Endowment, Seal
-from walras.simulate.desk import Desk, cash_x40, lots_x44
+from walras.simulate.desk import Desk
+from walras.simulate.venue import Outcome, Totals
 
-__all__ = ["Cleared", "Market", "Totals", "clear_again"]
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Everything there is: cash X40, and lots X44 by product, of accounts and house together."""
-
-    cash: int
-    lots: Mapping[int, int]
+__all__ = ["Cleared", "Market", "clear_again"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
-    """A settled batch: who took part, what came of it, and the seconds each part took."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared(Outcome):
+    """A batch settled in memory, with all that led to it."""
 
     state: BatchState
     opened: tuple[Opened, ...]
     settlement: Settlement
     found: Solved
-    seconds: Mapping[str, float]
 
 
 class Market:
-    """Accounts and what they want, batch after batch; batch ``number`` is the one being filled."""
+    """The venue in memory; batch ``number`` is the one being filled, ``watch`` sees each settled.
 
-    def __init__(self, desk: Desk, *, interval: float, engine: str = "walras") -> None:
+    ``interval`` seconds a batch; ``engine`` names the solver.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        interval: float,
+        *,
+        engine: str = "walras",
+        watch: Callable[[Cleared], None] = lambda _: None,
+    ) -> None:
         self.desk = desk
         self.number = 1
         self.accounts: dict[bytes, AccountState] = {}
@@ -58,15 +59,14 @@ class Market:
         self._last: Solved | None = None
         self._interval = interval
         self._engine = engine
+        self._watch = watch
 
-    def deposit(self, address: bytes, endowment: Endowment) -> None:
-        """Open an account with ``endowment``."""
-        if address in self.accounts:
-            raise ConfigError(f"two agents share the account 0x{address.hex()}; rename one")
-        lots = {k: lots_x44(count) for k, count in endowment.shares.items() if count}
-        home = min(lots, default=None)
-        cash = cash_x40(endowment.cash)
-        self.accounts[address] = AccountState(address, cash, lots, home, MAX_UNITS, b"")
+    def deposit(self, endowments: Mapping[bytes, Endowment]) -> None:
+        """Open accounts with what they bring."""
+        for address, endowment in endowments.items():
+            cash, lots = endowment.ledger
+            home = min(lots, default=None)
+            self.accounts[address] = AccountState(address, cash, lots, home, MAX_UNITS, b"")
 
     def enter(self, address: bytes, action: Seal | Cancel | None) -> None:
         """What an account does while the batch is open."""
@@ -101,14 +101,17 @@ class Market:
         found = solve_batch(state, opened, engine=self._engine, warm=self._last)
         solved = time.perf_counter()
         settlement = settle(state, opened, *found)
-        self._last = found
+        if opened:  # a batch with nobody in it does not happen on a chain
+            self._last = found
         self._advance(apply(state, settlement), settlement)
         seconds = {
             "judge": judged - begun,
             "solve": solved - judged,
             "settle": time.perf_counter() - solved,
         }
-        return Cleared(state, opened, settlement, found, seconds)
+        cleared = _cleared(state, opened, settlement, found, seconds)
+        self._watch(cleared)
+        return cleared
 
     def _state(self) -> BatchState:
         live = sorted({*self._standing, *self._sealed})
@@ -160,6 +163,35 @@ class Market:
         self._house_cash = after.house_cash
         self.accounts.update({account.address: account for account in after.accounts})
         self.number += 1
+
+
+def _cleared(
+    state: BatchState,
+    opened: tuple[Opened, ...],
+    settlement: Settlement,
+    found: Solved,
+    seconds: Mapping[str, float],
+) -> Cleared:
+    return Cleared(
+        number=state.number,
+        submissions={o.account.address: o.submission for o in opened if o.submission is not None},
+        prices=settlement.prices,
+        volumes=settlement.volumes,
+        references=settlement.next_references,
+        rates=settlement.rates,
+        fills=settlement.fills,
+        cash=settlement.cash,
+        voids=settlement.voids,
+        standing=frozenset(settlement.standing),
+        amended=settlement.amended,
+        loss=settlement.loss_x40,
+        freedom=settlement.freedom_x40,
+        seconds=seconds,
+        state=state,
+        opened=opened,
+        settlement=settlement,
+        found=found,
+    )
 
 
 def clear_again(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from walras.certificate import Settlement
+from walras.errors import ConfigError
 from walras.numbers import X40, X44
-from walras.simulate.agents import Agent, Seal, View, address_of
+from walras.simulate.agents import Agent, Endowment, Seal, View, address_of
 from walras.simulate.cast import agents_of, index_legs, with_index
 from walras.simulate.desk import CASH_PER_DOLLAR, Desk, dollars, shares
-from walras.simulate.market import Cleared, Market, Totals
+from walras.simulate.market import Market
 from walras.simulate.prices import Bar, Fundamentals, read_bars, value_paths
 from walras.simulate.scenario import Scenario
 from walras.simulate.surplus import gain
+from walras.simulate.venue import Opening, Outcome, Totals, Venue
 
 __all__ = ["Execution", "Run", "play", "simulate"]
 
@@ -49,7 +51,8 @@ class Run:
     """What happened; rows are batches, columns products, prices in dollars a share.
 
     ``prices`` and ``values`` have a row more: the first is the listing. ``loss`` and ``freedom``
-    are the bounds of the certificate in dollars; ``seconds`` by part of the work.
+    are the bounds of the certificate in dollars; ``seconds`` by part of the work, ``figures`` what
+    else the venue counts.
     """
 
     symbols: tuple[str, ...]
@@ -63,7 +66,8 @@ class Run:
     freedom: Floats
     live: NDArray[np.int64]
     auths: NDArray[np.int64]
-    seconds: dict[str, Floats]
+    seconds: dict[str, Floats] = field(default_factory=dict)
+    figures: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     voids: dict[str, int] = field(default_factory=dict)
     executions: list[Execution] = field(default_factory=list)
     before: Totals | None = None
@@ -81,7 +85,7 @@ def simulate(
     scenario: Scenario,
     *,
     seed: int = 0,
-    engine: str = "walras",
+    venue: Opening = Market,
     bars: Mapping[str, Sequence[Bar]] | None = None,
     tick: Callable[[int], None] | None = None,
 ) -> Run:
@@ -96,7 +100,7 @@ def simulate(
     )
     fundamentals = with_index(stocks, index_legs(scenario, stocks.values[0]))
     agents = agents_of(scenario, fundamentals.values[0], seed)
-    return play(agents, fundamentals, interval=scenario.interval, engine=engine, tick=tick)
+    return play(agents, fundamentals, interval=scenario.interval, venue=venue, tick=tick)
 
 
 def play(
@@ -104,22 +108,19 @@ def play(
     fundamentals: Fundamentals,
     *,
     interval: float,
-    engine: str = "walras",
+    venue: Opening = Market,
     order: Callable[[Sequence[Agent]], Sequence[Agent]] | None = None,
     tick: Callable[[int], None] | None = None,
-    watch: Callable[[Cleared], None] | None = None,
 ) -> Run:
-    """Play ``agents`` over all batches of ``fundamentals``.
+    """Play ``agents`` over all batches of ``fundamentals``, in memory or wherever ``venue`` opens.
 
-    ``order`` arranges who acts first within a batch; ``watch`` sees every settled batch.
+    ``order`` arranges who acts first within a batch.
     """
     desk = Desk(fundamentals.symbols, [float(v) for v in fundamentals.values[0]])
-    market = Market(desk, interval=interval, engine=engine)
-    recorder = _Recorder(fundamentals, interval)
+    market = venue(desk, interval)
+    recorder = _Recorder(fundamentals, interval, desk)
     view = View(0, fundamentals.values[0].copy(), fundamentals.values[0], desk)
-    for agent in agents:
-        market.deposit(address_of(agent.name), agent.endowment(view))
-    recorder.run.before = market.totals()
+    market.deposit(_endowments(agents, view))
     recorder.open(agents, market)
     for batch in range(1, len(fundamentals.values)):
         view = View(batch, recorder.run.prices[batch - 1], fundamentals.values[batch], desk)
@@ -129,20 +130,25 @@ def play(
             if isinstance(action, Seal):
                 recorder.arrived(agent, action, view, amends=market.stands(address))
             market.enter(address, action)
-        cleared = market.clear()
-        recorder.record(batch, cleared, market)
-        if watch:
-            watch(cleared)
+        recorder.record(batch, market.clear())
         if tick:
             tick(batch)
     recorder.close(agents, market)
     return recorder.run
 
 
+def _endowments(agents: Sequence[Agent], view: View) -> dict[bytes, Endowment]:
+    """What everybody brings; ConfigError if two share a name, and so an account."""
+    twice = [name for name, n in Counter(agent.name for agent in agents).items() if n > 1]
+    if twice:
+        raise ConfigError(f"two agents share the name and account {twice[0]!r}; rename one")
+    return {address_of(agent.name): agent.endowment(view) for agent in agents}
+
+
 class _Recorder:
     """Fills a `Run` while it happens."""
 
-    def __init__(self, fundamentals: Fundamentals, interval: float) -> None:
+    def __init__(self, fundamentals: Fundamentals, interval: float, desk: Desk) -> None:
         rows, products = fundamentals.values.shape
         batches = rows - 1
         self.run = Run(
@@ -157,19 +163,20 @@ class _Recorder:
             freedom=np.zeros(batches),
             live=np.zeros(batches, np.int64),
             auths=np.zeros(batches, np.int64),
-            seconds={part: np.zeros(batches) for part in ("judge", "solve", "settle")},
         )
+        self._desk = desk
         self._working: dict[bytes, dict[int, Execution]] = {}
         self._next: dict[bytes, dict[int, Execution]] = {}
         self._wealth: dict[str, float] = {}
 
-    def open(self, agents: Sequence[Agent], market: Market) -> None:
+    def open(self, agents: Sequence[Agent], market: Venue) -> None:
         """Note what everybody has; profits are counted at the last values."""
         last = self.run.values[-1]
+        self.run.before = market.totals()
         self.run.kinds = {agent.name: agent.kind for agent in agents}
         self._wealth = {agent.name: _wealth(market, agent, last) for agent in agents}
 
-    def close(self, agents: Sequence[Agent], market: Market) -> None:
+    def close(self, agents: Sequence[Agent], market: Venue) -> None:
         """Note what is left."""
         last = self.run.values[-1]
         self.run.after = market.totals()
@@ -197,47 +204,48 @@ class _Recorder:
         self.run.executions += followed.values()
         (self._next if amends else self._working)[address_of(agent.name)] = followed
 
-    def record(self, batch: int, cleared: Cleared, market: Market) -> None:
+    def record(self, batch: int, outcome: Outcome) -> None:
         """One settled batch."""
-        run, settlement, row = self.run, cleared.settlement, batch - 1
+        run, row = self.run, batch - 1
         run.prices[batch] = run.prices[row]
-        for k, price in settlement.prices.items():
+        for k, price in outcome.prices.items():
             run.prices[batch, k] = dollars(price)
-            run.volumes[row, k] = shares(settlement.volumes[k])
-        ticks = cleared.state.ticks
-        for one in cleared.opened:
-            address, submission = one.account.address, one.submission
-            if submission is None or address not in settlement.rates:
+            run.volumes[row, k] = shares(outcome.volumes[k])
+        for address, submission in outcome.submissions.items():
+            if address not in outcome.rates:
                 continue
-            rates = settlement.rates[address]
-            run.surplus[row] += gain(submission, rates, settlement.prices, ticks)
+            rates = outcome.rates[address]
+            run.surplus[row] += gain(submission, rates, outcome.prices, self._desk.ticks)
             run.auths[row] += len(rates)
             for j, execution in self._working.get(address, {}).items():
                 execution.units.append(rates[j] / X44)
-                execution.prices.append(market.desk.worth(execution.legs, run.prices[batch]))
-        self._follow(settlement)
-        run.loss[row] = settlement.loss_x40 / X40 / CASH_PER_DOLLAR
-        run.freedom[row] = settlement.freedom_x40 / X40 / CASH_PER_DOLLAR
-        run.live[row] = len(cleared.opened)
-        for part, seconds in cleared.seconds.items():
-            run.seconds[part][row] = seconds
-        for reason in settlement.voids.values():
+                execution.prices.append(self._desk.worth(execution.legs, run.prices[batch]))
+        self._follow(outcome)
+        run.loss[row] = outcome.loss / X40 / CASH_PER_DOLLAR
+        run.freedom[row] = outcome.freedom / X40 / CASH_PER_DOLLAR
+        run.live[row] = len(outcome.submissions)
+        batches = len(run.surplus)
+        for part, seconds in outcome.seconds.items():
+            run.seconds.setdefault(part, np.zeros(batches))[row] = seconds
+        for name, count in outcome.figures.items():
+            run.figures.setdefault(name, np.zeros(batches, np.int64))[row] = count
+        for reason in outcome.voids.values():
             run.voids[reason.name] = run.voids.get(reason.name, 0) + 1
 
-    def _follow(self, settlement: Settlement) -> None:
+    def _follow(self, outcome: Outcome) -> None:
         """Who still stands is followed; who is complete, amended or gone is not."""
         for address in list(self._working):
-            if address not in settlement.standing or address in settlement.amended:
+            if address not in outcome.standing or address in outcome.amended:
                 for execution in self._working.pop(address).values():
-                    traded = address in settlement.rates
-                    execution.complete = traded and address not in settlement.amended
-        for address in settlement.amended:
+                    traded = address in outcome.rates
+                    execution.complete = traded and address not in outcome.amended
+        for address in outcome.amended:
             if address in self._next:
                 self._working[address] = self._next[address]
         self._next = {}
 
 
-def _wealth(market: Market, agent: Agent, values: Floats) -> float:
+def _wealth(market: Venue, agent: Agent, values: Floats) -> float:
     """Dollars of an account at ``values``."""
     account = market.accounts[address_of(agent.name)]
     held = sum(shares(lots) * float(values[k]) for k, lots in account.lots.items())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ from walras.simulate.agents import (
     dice_of,
 )
 from walras.simulate.desk import Desk
-from walras.simulate.market import Cleared
+from walras.simulate.market import Cleared, Market
 
 PRICES = np.array([100.0, 50.0])
 QUOTING = Quoting(size=10_000.0, error=0.0, follow=0.0)
@@ -93,7 +95,7 @@ def test_a_switcher_buys_what_became_cheaper_and_no_more_than_its_rate() -> None
         rates = cleared.settlement.rates.get(address_of("s"), (0, 0))
         seen.append((rates[0] / X44, rates[1] / X44))
 
-    play([*makers, agent], world, interval=60.0, watch=watch)
+    play([*makers, agent], world, interval=60.0, venue=partial(Market, watch=watch))
     assert seen[0] == (0.0, 0.0)
     before, after = seen[4], seen[-1]
     assert before[0] == pytest.approx(before[1], rel=0.01)

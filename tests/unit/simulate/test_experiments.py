@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ from walras.simulate.experiments import (
     uniqueness,
 )
 from walras.simulate.experiments.speed import FAST, SLOW, News, news
-from walras.simulate.market import Cleared
+from walras.simulate.market import Cleared, Market
 from walras.simulate.prices import value_paths
 from walras.simulate.run import play
 from walras.simulate.scenario import Institutions, Makers, Noises, Scenario, Switchers
@@ -39,7 +41,12 @@ def batch() -> Cleared:
     """One batch in the middle of a day, with makers, standing orders and noise."""
     kept: list[Cleared] = []
     world = value_paths(bars(), 3, 12, 60.0, np.random.default_rng(2))
-    play(agents_of(SMALL, world.values[0], 2), world, interval=60.0, watch=kept.append)
+    play(
+        agents_of(SMALL, world.values[0], 2),
+        world,
+        interval=60.0,
+        venue=partial(Market, watch=kept.append),
+    )
     return kept[8]
 
 

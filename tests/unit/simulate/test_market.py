@@ -4,7 +4,6 @@ import pytest
 
 from walras.auths import Auth, Limits, Submission
 from walras.decoding import VoidReason
-from walras.errors import ConfigError
 from walras.numbers import X40, X44
 from walras.simulate.agents import Cancel, Endowment, Seal
 from walras.simulate.desk import Desk, Side
@@ -17,8 +16,7 @@ ANN, BOB = b"\x01" * 20, b"\x02" * 20
 def market() -> Market:
     """Ann has cash, Bob has a product."""
     market = Market(Desk(("A",), (100.0,)), interval=60.0)
-    market.deposit(ANN, Endowment(10_000.0, {}))
-    market.deposit(BOB, Endowment(0.0, {0: 100.0}))
+    market.deposit({ANN: Endowment(10_000.0, {}), BOB: Endowment(0.0, {0: 100.0})})
     return market
 
 
@@ -109,11 +107,6 @@ def test_what_has_expired_ends(market: Market) -> None:
     assert [bought(market.clear()) for _ in range(2)] == [10.0, 10.0]
     assert market.clear().settlement.voids == {ANN: VoidReason.EXPIRED}
     assert not market.stands(ANN)
-
-
-def test_two_agents_cannot_share_an_account(market: Market) -> None:
-    with pytest.raises(ConfigError, match="share the account 0x0101"):
-        market.deposit(ANN, Endowment(1.0, {}))
 
 
 def test_another_engine_finds_the_same_batch(market: Market) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from walras.simulate import PRESETS, Run, Scenario, play, simulate
 from walras.simulate.agents import Endowment, Institution, Maker, Quoting, Seal, View, dice_of
 from walras.simulate.cast import agents_of, index_legs, with_index
 from walras.simulate.desk import Side
-from walras.simulate.market import Cleared
+from walras.simulate.market import Cleared, Market
 from walras.simulate.prices import read_bars, value_paths
 from walras.simulate.scenario import Institutions, Makers, Noises, Switchers
 from walras.submission import required_units
@@ -75,7 +77,12 @@ def test_everything_that_agents_send_could_be_sealed() -> None:
         scenario = PRESETS[preset].resized(batches=4)
         stocks = value_paths(read_bars(), scenario.stocks, 4, 60.0, np.random.default_rng(0))
         world = with_index(stocks, index_legs(scenario, stocks.values[0]))
-        play(agents_of(scenario, world.values[0], 0), world, interval=60.0, watch=watch)
+        play(
+            agents_of(scenario, world.values[0], 0),
+            world,
+            interval=60.0,
+            venue=partial(Market, watch=watch),
+        )
     assert len(seen) > 100
     assert any(submission.costs for submission in seen)
     assert any(submission.limited for submission in seen)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from walras.auths import Submission
 from walras.batch import AccountState
-from walras.simulate.desk import Desk
+from walras.simulate.desk import Desk, lots_x44, whole_cash_x40
 
 __all__ = ["BPS", "Agent", "Cancel", "Endowment", "Seal", "View", "address_of", "dice_of"]
 
@@ -41,6 +41,12 @@ class Endowment:
 
     cash: float
     shares: Mapping[int, float]
+
+    @property
+    def ledger(self) -> tuple[int, dict[int, int]]:
+        """Cash X40 and lots X44 by product: whole cash units and whole lots, up, as tokens are."""
+        lots = {k: lots_x44(count) for k, count in self.shares.items() if count}
+        return whole_cash_x40(self.cash), lots
 
 
 @dataclass(frozen=True, slots=True)

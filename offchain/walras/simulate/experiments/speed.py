@@ -111,9 +111,8 @@ def race_in_batches(events: News, interval: float, *, commit: float = 0.0) -> Ra
     """
     race = Race(jumps=int(np.sum(np.abs(np.diff(np.log(events.values))) > _HALF_SPREAD)))
     desk = Desk(("X",), [float(events.values[0])])
-    market = Market(desk, interval=interval)
-    for who in LATENCY:
-        market.deposit(address_of(who), _RICH)
+    market = Market(desk, interval)
+    market.deposit({address_of(who): _RICH for who in LATENCY})
     for number in range(1, math.floor(events.seconds / interval) + 1):
         lock_out = number * interval
         quoted = events.at(lock_out - commit - LATENCY[MAKER])
