@@ -68,6 +68,11 @@ class _Live:
     def address(self) -> bytes:
         return to_canonical_address(self.owner)
 
+    def words(self, touched: Iterable[int]) -> frozenset[int]:
+        """Products in the words that a settlement may write: the account's own holds its home."""
+        home = self.raw[2]
+        return with_siblings(touched) | ({home - 1} if home else set())
+
 
 def live_seals(history: Iterable[tuple[str, int, bytes | None]]) -> dict[str, LiveSeal]:
     """The last seal of every account, from (account, units, ciphertext or None for a cancellation).
@@ -116,9 +121,10 @@ def read_book(
     products = {k: Product(k, *word) for k, word in enumerate(words)}
     ticks = {k: product.tick for k, product in products.items()}
     live = _live(market, batch, block, number, seals, stood, bodies)
-    touched = {one.owner: _products(one, secret, number, ticks) for one in live}
     pairs = [
-        (one.owner, k) for one in live for k in (CASH, *sorted(with_siblings(touched[one.owner])))
+        (one.owner, k)
+        for one in live
+        for k in (CASH, *sorted(one.words(_products(one, secret, number, ticks))))
     ]
     balances = market.read_all([("balanceOf", owner, k) for owner, k in pairs], block)
     held: dict[str, dict[int, int]] = {one.owner: {} for one in live}
