@@ -13,8 +13,8 @@ from walras.errors import ChainError, Reverted
 
 __all__ = ["CROWDED", "Crowd", "Sent"]
 
-CROWDED: Final = ("--gas-limit", str(1 << 40), "--base-fee", "0")
-"""Arguments of an Anvil whose blocks hold a crowd's transactions at no price."""
+CROWDED: Final = ("--gas-limit", str(1 << 40), "--base-fee", "0", "--prune-history", "32")
+"""Arguments of an Anvil whose blocks hold a crowd's transactions, at no price and for a while."""
 
 _WEI: Final = 10**24
 _GAS: Final = 1 << 24  # EIP-7825: the most that a transaction may use
@@ -39,13 +39,14 @@ class Crowd:
         self._nonces: dict[bytes, int] = {}
 
     def join(self, owners: Iterable[bytes]) -> None:
-        """Give fresh accounts native currency, and let Anvil send for them."""
+        """Give accounts native currency, and let Anvil send for them."""
         fresh = [owner for owner in owners if owner not in self._nonces]
         names = [to_checksum_address(owner) for owner in fresh]
         client = self._node.client
         client.rpc_many("anvil_setBalance", [(name, hex(_WEI)) for name in names])
         client.rpc_many("anvil_impersonateAccount", [(name,) for name in names])
-        self._nonces.update(dict.fromkeys(fresh, 0))
+        sent = client.rpc_many("eth_getTransactionCount", [(name, "latest") for name in names])
+        self._nonces.update((owner, int(n, 16)) for owner, n in zip(fresh, sent, strict=True))
 
     def send(self, transactions: Sequence[Sent]) -> list[int]:
         """Have them all included, each owner's in order; the gas each used.

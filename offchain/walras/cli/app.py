@@ -40,7 +40,7 @@ _COMMANDS: Final[Mapping[str, _Lazy]] = {
     "clearer": _Lazy("walras.cli.clearer:clearer", "Run the operator's clearing daemon."),
     "clear": _Lazy("walras.cli.clear:clear", "Solve an auction from a file, without a chain."),
     "simulate": _Lazy(
-        "walras.cli.simulate:simulate", "Simulate a day of trading, without a chain."
+        "walras.cli.simulate:simulate", "Simulate a day of trading, in memory or on Anvil."
     ),
 }
 

@@ -1,4 +1,4 @@
-"""`walras simulate`: a day of trading without a chain."""
+"""`walras simulate`: a day of trading, in memory or through a private chain."""
 
 from __future__ import annotations
 
@@ -7,16 +7,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from walras.cli.output import emit, facts, json_option, say, table
+from walras.cli.simulate_chain import (
+    DEFAULT_BATCHES,
+    both_venues,
+    compared_data,
+    show_chain,
+)
 
 if TYPE_CHECKING:
-    from walras.simulate import Report
+    from walras.simulate import Report, Scenario
+    from walras.simulate.venue import Opening
 
 __all__ = ["simulate"]
 
@@ -40,6 +54,11 @@ _SHOWN = 15  # orders and products in the tables; report.json has all of them
     type=click.Path(path_type=Path, file_okay=False),
     help="Directory for report.json and charts.",
 )
+@click.option(
+    "--chain",
+    is_flag=True,
+    help=f"Through a real market on a private Anvil; {DEFAULT_BATCHES} batches unless said.",
+)
 @json_option
 def simulate(
     agents: str,
@@ -47,54 +66,107 @@ def simulate(
     prices: Path | None,
     engine: str,
     out: Path | None,
+    chain: bool,
     as_json: bool,
     **sizes: Any,
-) -> None:
+) -> int:
     """Simulate a market: institutions, market makers, arbitrageurs and noise.
 
     Prices follow real daily data. Every batch is cleared by the engine and settled by the integer
     certificate, as on chain. Presets are day, institutional and thin; a scenario file is TOML
     (docs/SIMULATION.md).
+
+    With --chain every submission is sealed and sent to a contract on a private Anvil, the operator
+    clears, and agents go on from what the contract says. Each batch must be what it is without a
+    chain, to the last bit, else the exit code is 1. About 80 batches of the preset day a minute.
     """
     # The engine takes seconds to import; nobody who asks for help should wait for it.
     from walras.simulate import read_scenario, report  # noqa: PLC0415
     from walras.simulate import simulate as run_simulation  # noqa: PLC0415
-    from walras.simulate.market import Market  # noqa: PLC0415
+    from walras.simulate.compare import Compared  # noqa: PLC0415
     from walras.simulate.prices import read_bars  # noqa: PLC0415
 
-    scenario = read_scenario(agents).resized(**sizes)
-    with _bar(scenario.batches) as tick:
-        run = run_simulation(
-            scenario,
-            seed=seed,
-            venue=partial(Market, engine=engine),
-            bars=read_bars(prices),
-            tick=tick,
-        )
+    scenario = _sized(read_scenario(agents), chain=chain, **sizes)
+    with _Bar(scenario.batches) as bar, _venue(engine, chain, bar.tell) as venue:
+        bars = read_bars(prices)
+        run = run_simulation(scenario, seed=seed, venue=venue, bars=bars, tick=bar.tick)
     measures = report(run)
+    data = measures.data()
+    compared = venue if isinstance(venue, Compared) else None
+    if compared is not None:
+        data |= compared_data(compared, run)
     if out is not None:
         from walras.simulate.charts import draw_charts  # noqa: PLC0415
 
         draw_charts(run, measures, out)
-        text = json.dumps({"seed": seed, "agents": agents, **measures.data()}, indent=2)
+        text = json.dumps({"seed": seed, "agents": agents, **data}, indent=2)
         (out / "report.json").write_text(text + "\n", "utf-8")
-    emit(as_json, measures.data(), lambda: _show(measures, out))
+
+    def show() -> None:
+        _show(measures)
+        if compared is not None:
+            show_chain(measures, compared, run)
+        if out is not None:
+            say("")
+            say(f"report.json and charts are in {out}")
+
+    emit(as_json, data, show)
+    return 1 if compared is not None and compared.differences else 0
+
+
+def _sized(scenario: Scenario, *, chain: bool, **sizes: Any) -> Scenario:
+    """The scenario with the sizes asked for; fewer batches through a chain if nobody says."""
+    if chain and sizes["batches"] is None:
+        sizes["batches"] = min(scenario.batches, DEFAULT_BATCHES)
+    return scenario.resized(**sizes)
 
 
 @contextmanager
-def _bar(batches: int) -> Iterator[Callable[[int], None]]:
-    columns = (
-        TextColumn("clearing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=batches)
-        yield lambda batch: progress.update(task, completed=batch)
+def _venue(engine: str, chain: bool, tell: Callable[[str], None]) -> Iterator[Opening]:
+    """Where the day is played."""
+    from walras.simulate.market import Market  # noqa: PLC0415
+
+    if chain:
+        with both_venues(engine, tell) as compared:
+            yield compared
+    else:
+        yield partial(Market, engine=engine)
 
 
-def _show(measures: Report, out: Path | None) -> None:
+class _Bar:
+    """Progress and what is left of it, on standard error."""
+
+    def __init__(self, batches: int) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task("clearing", total=batches)
+
+    def __enter__(self) -> Self:
+        """Show it."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take it away."""
+        self._progress.stop()
+
+    def tell(self, stage: str) -> None:
+        """What is done before the first batch."""
+        self._progress.update(self._task, description=stage)
+
+    def tick(self, batch: int) -> None:
+        """A batch is done."""
+        self._progress.update(self._task, completed=batch, description="clearing")
+
+
+def _show(measures: Report) -> None:
     summary = measures.summary
     say(
         f"{measures.batches} batches of {measures.interval:g} s, {measures.products} products, "
@@ -111,9 +183,6 @@ def _show(measures: Report, out: Path | None) -> None:
         [(k, f"{v['agents']:.0f}", f"{v['profit']:,.0f}") for k, v in measures.kinds.items()],
     )
     facts(_facts(measures))
-    if out is not None:
-        say("")
-        say(f"report.json and charts are in {out}")
 
 
 def _show_costs(measures: Report) -> None:

@@ -18,6 +18,7 @@ from walras.simulate.run import Run
 __all__ = ["draw_charts"]
 
 _PRICE, _VALUE, _COST, _QUIET = "#1f5fa8", "#e0972f", "#c2452d", "#8a8a8a"
+_STACK: Final = (_PRICE, _VALUE, _QUIET, _COST)
 _PANELS: Final = 6
 _LINES: Final = 12
 _STYLE: Final[Any] = {
@@ -35,7 +36,10 @@ _STYLE: Final[Any] = {
 
 
 def draw_charts(run: Run, measures: Report, directory: Path) -> list[Path]:
-    """Write prices.png, progress.png, costs.png and market.png into ``directory``."""
+    """Write prices.png, progress.png, costs.png and market.png into ``directory``.
+
+    And chain.png if the day went through a chain.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(_STYLE):
         return [
@@ -43,6 +47,7 @@ def draw_charts(run: Run, measures: Report, directory: Path) -> list[Path]:
             _progress(run, directory / "progress.png"),
             _costs(measures, directory / "costs.png"),
             _market(run, directory / "market.png"),
+            *([_chain(run, directory / "chain.png")] if run.figures else []),
         ]
 
 
@@ -118,7 +123,7 @@ def _market(run: Run, path: Path) -> Path:
     rows = (
         (turnover / 1e6, "million USD", "Turnover"),
         (run.surplus / 1e3, "thousand USD", "Surplus: the area between curves and prices"),
-        (1e3 * total, "ms", "Judging, solving, checking and applying a batch"),
+        (1e3 * total, "ms", "All work for a batch"),
     )
     for panel, (values, unit, title) in zip(panels, rows, strict=True):
         panel.plot(batches, values, color=_PRICE, lw=1.0)
@@ -126,6 +131,30 @@ def _market(run: Run, path: Path) -> Path:
         panel.set_title(title)
         panel.set_ylim(bottom=0)
     panels[-1].set_xlabel("batch")
+    return _save(figure, path)
+
+
+def _chain(run: Run, path: Path) -> Path:
+    """Gas and seconds by what they were spent on, and gas an account, batch by batch."""
+    figure, panels = plt.subplots(3, 1, figsize=(9, 7.5), sharex=True, layout="constrained")
+    batches = np.arange(1, len(run.surplus) + 1)
+    gas = {"settle": "settle_gas", "seal": "seal_gas", "keys, opening": "operator_gas"}
+    panels[0].stackplot(
+        batches, *(run.figures[name] / 1e6 for name in gas.values()), labels=gas, colors=_STACK
+    )
+    panels[0].set_title("Gas a batch")
+    panels[0].set_ylabel("million")
+    live = np.maximum(run.live, 1)
+    panels[1].plot(batches, run.figures["settle_gas"] / live / 1e3, color=_PRICE, lw=1.0)
+    panels[1].set_title("Gas to settle, an account")
+    panels[1].set_ylabel("thousand")
+    panels[1].set_ylim(bottom=0)
+    panels[2].stackplot(batches, *run.seconds.values(), labels=run.seconds, colors=_STACK)
+    panels[2].set_title("Seconds a batch")
+    panels[2].set_ylabel("s")
+    panels[2].set_xlabel("batch")
+    for panel in (panels[0], panels[2]):
+        panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
     return _save(figure, path)
 
 

@@ -54,7 +54,7 @@ class Market:
         self._standing: dict[bytes, tuple[Submission, tuple[int, ...]]] = {}
         self._sealed: dict[bytes, Submission] = {}
         self._amended: dict[bytes, Submission] = {}
-        self._products = dict(desk.products)
+        self.products = dict(desk.products)
         self._house_cash = least_house_cash(desk.products.values())
         self._last: Solved | None = None
         self._interval = interval
@@ -86,7 +86,7 @@ class Market:
     def totals(self) -> Totals:
         """What accounts and house own together; no batch changes it by one ulp."""
         cash = self._house_cash + sum(account.cash for account in self.accounts.values())
-        lots = {k: product.house for k, product in self._products.items()}
+        lots = {k: product.house for k, product in self.products.items()}
         for account in self.accounts.values():
             for k, held in account.lots.items():
                 lots[k] += held
@@ -119,7 +119,7 @@ class Market:
             number=self.number,
             batch_id=self.number.to_bytes(32),
             scheduled_lock_out=int(self.number * self._interval),
-            products=self._products,
+            products=self.products,
             accounts=tuple(
                 replace(self.accounts[address], standing=address in self._standing)
                 for address in live
@@ -159,7 +159,7 @@ class Market:
             standing[address] = (submission, stand.done)
         self._standing = standing
         self._sealed, self._amended = {}, {}
-        self._products = dict(after.products)
+        self.products = dict(after.products)
         self._house_cash = after.house_cash
         self.accounts.update({account.address: account for account in after.accounts})
         self.number += 1

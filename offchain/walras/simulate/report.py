@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -69,6 +69,7 @@ class Report:
     kinds: Mapping[str, Mapping[str, float]]
     voids: Mapping[str, int]
     conserved: bool
+    chain: Mapping[str, float] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -89,6 +90,7 @@ def report(run: Run) -> Report:
         kinds=_kinds(run),
         voids=dict(run.voids),
         conserved=run.conserved,
+        chain=_chain(run) if run.figures else {},
     )
 
 
@@ -178,6 +180,28 @@ def _summary(run: Run, costs: Sequence[Cost], moves: Sequence[Moves]) -> dict[st
         "solve_largest": float(solve.max()),
         "batch_median": float(np.median(total)),
         "seconds": float(total.sum()),
+    }
+
+
+def _chain(run: Run) -> dict[str, float]:
+    """What a chain cost: gas of a batch, an account and a seal; chunks; seconds by part."""
+    figures, live = run.figures, max(1, int(run.live.sum()))
+    parts = ("seal_gas", "settle_gas", "operator_gas")
+    gas = sum((figures[part] for part in parts), np.zeros(len(run.surplus), np.int64))
+    seconds = sum(run.seconds.values(), np.zeros(len(run.surplus)))
+    return {
+        "gas_median": float(np.median(gas)),
+        "gas_largest": float(gas.max()),
+        "gas": float(gas.sum()),
+        **{f"{part}_median": float(np.median(figures[part])) for part in parts},
+        "settle_gas_per_account": float(figures["settle_gas"].sum() / live),
+        "settle_gas_per_auth": float(figures["settle_gas"].sum() / max(1, run.auths.sum())),
+        "seals_per_batch": float(figures["seals"].mean()),
+        "seal_gas_per_seal": float(figures["seal_gas"].sum() / max(1, figures["seals"].sum())),
+        "chunks_per_batch": float(figures["chunks"].mean()),
+        "chunks_largest": float(figures["chunks"].max()),
+        "batches_per_minute": float(60.0 / np.median(seconds)),
+        **{f"{part}_seconds_median": float(np.median(s)) for part, s in run.seconds.items()},
     }
 
 

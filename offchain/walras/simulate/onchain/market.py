@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from eth_utils.address import to_canonical_address, to_checksum_address
 
@@ -36,7 +37,8 @@ class ChainMarket:
     """The venue on a private Anvil; batches have the numbers they have in memory.
 
     Its clock is the chain's: a batch lasts as long as the market's, whatever ``interval`` says.
-    ``tell`` hears what is done before the first batch.
+    ``engine`` names the solver, ``tell`` hears what is done before the first batch, ``clearer`` are
+    settings of the operator's.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class ChainMarket:
         directory: Path,
         engine: str = "walras",
         tell: Callable[[str], None] = lambda _: None,
+        clearer: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         tell("deploying")
         sender = operator_of(node)
@@ -59,7 +62,7 @@ class ChainMarket:
         self._interval = interval
         self._tell = tell
         self._crowd = Crowd(node)
-        self._operator = Operator(self.market, sender, directory, engine)
+        self._operator = Operator(self.market, sender, directory, engine, **clearer)
         self._operator.work()
         self._history = History(self.market)
         self._books = Books(self.market)

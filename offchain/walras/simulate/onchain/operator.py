@@ -59,17 +59,18 @@ class _Silence:
 class Operator:
     """Registers keys, opens batches, reveals and settles one market; its journal is in a directory.
 
-    ``engine`` names the solver.
+    ``engine`` names the solver; ``changed`` are settings of the clearer.
     """
 
-    def __init__(self, market: Market, sender: Sender, directory: Path, engine: str) -> None:
+    def __init__(
+        self, market: Market, sender: Sender, directory: Path, engine: str, **changed: Any
+    ) -> None:
         self.gauge = Gauge()
         client = market.client
         keys = BatchKeys(_SEED, client.chain_id, to_canonical_address(market.address))
         # Not from the environment: that is the real clearer's, and names its journal.
-        settings = ClearerSettings.model_construct(
-            state_dir=directory, poll=0.01, confirmations=0, keys_ahead=3
-        )
+        usual: dict[str, Any] = {"state_dir": directory, "poll": 0.01, "confirmations": 0}
+        settings = ClearerSettings.model_construct(**(usual | changed))
         journal = Journal(settings.database_url(), client.chain_id, market.address)
         solve = partial(solve_batch, engine=engine)
         around = Surroundings(_Silence(), time.sleep, solve, meter=self.gauge)
