@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from walras.cli.simulate_chain import (
 )
 
 if TYPE_CHECKING:
-    from walras.simulate import Report, Scenario
+    from walras.simulate import Report, Run, Scenario
     from walras.simulate.venue import Opening
 
 __all__ = ["simulate"]
@@ -96,11 +96,7 @@ def simulate(
     if compared is not None:
         data |= compared_data(compared, run)
     if out is not None:
-        from walras.simulate.charts import draw_charts  # noqa: PLC0415
-
-        draw_charts(run, measures, out)
-        text = json.dumps({"seed": seed, "agents": agents, **data}, indent=2)
-        (out / "report.json").write_text(text + "\n", "utf-8")
+        _save(out, run, measures, {"seed": seed, "agents": agents, **data})
 
     def show() -> None:
         _show(measures)
@@ -112,6 +108,14 @@ def simulate(
 
     emit(as_json, data, show)
     return 1 if compared is not None and compared.differences else 0
+
+
+def _save(out: Path, run: Run, measures: Report, data: Mapping[str, Any]) -> None:
+    """Charts, and the report as JSON."""
+    from walras.simulate.charts import draw_charts  # noqa: PLC0415
+
+    draw_charts(run, measures, out)
+    (out / "report.json").write_text(json.dumps(data, indent=2) + "\n", "utf-8")
 
 
 def _sized(scenario: Scenario, *, chain: bool, **sizes: Any) -> Scenario:

@@ -26,10 +26,12 @@ def both_venues(engine: str, tell: Callable[[str], None]) -> Iterator[Compared]:
     """A market on an Anvil of its own, and the one in memory beside it; ``tell`` hears stages."""
     from walras.chain.crowd import CROWDED  # noqa: PLC0415  as in `simulate`
     from walras.chain.devnode import start_anvil  # noqa: PLC0415
+    from walras.clearing.registry import engine_named  # noqa: PLC0415
     from walras.simulate.compare import Compared  # noqa: PLC0415
     from walras.simulate.market import Market  # noqa: PLC0415
     from walras.simulate.onchain import ChainMarket  # noqa: PLC0415
 
+    engine_named(engine)  # better now than in the first batch
     tell("starting Anvil")
     with start_anvil(*CROWDED) as node, TemporaryDirectory(prefix="walras-simulate-") as directory:
         chain = partial(ChainMarket, node=node, directory=Path(directory), engine=engine, tell=tell)
