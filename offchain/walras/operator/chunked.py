@@ -180,9 +180,4 @@ class Chunks:
 
 def _abi(run: Run) -> tuple[Any, ...]:
     """The contract's struct."""
-    return (
-        run.board,
-        to_checksum_address(run.last),
-        *(run.listed, run.voids, run.cash, run.slopes, run.cost_loss, run.cost_span),
-        *(run.rent, run.standing, run.standing_units, list(run.totals), list(run.digests)),
-    )
+    return tuple((run.fields | {"last": to_checksum_address(run.last)}).values())
