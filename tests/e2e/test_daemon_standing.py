@@ -12,7 +12,7 @@ from tests.e2e.clearer import build, make_clearer
 from tests.e2e.test_standing_book import limited, seal_submission
 from tests.e2e.venue import FAUCET_KEY, Venue, buy, sell
 from walras.batch import CASH
-from walras.numbers import X44
+from walras.numbers import UNIT_GAS, X44
 from walras.operator.decide import Apply, Open, RegisterKey, Reveal, Settle, Wait
 from walras.schedule import Phase
 from walras.submission import Submission
@@ -94,6 +94,48 @@ def test_batch_larger_than_a_transaction_goes_in_chunks(venue: Venue, tmp_path: 
     venue.to_time(bounds.reveal_from)
     assert Settle(2) in clearer.daemon.once()
     assert venue.market.settled_event(2) is not None
+
+
+def padded(venue: Venue, count: int) -> None:
+    """Buyers and sellers who declare many times the units that they use."""
+    venue.to_time(venue.schedule.start(1))
+    for n in range(count):
+        trader = venue.trader()
+        auth = buy(0, 10 + n, 210) if n % 2 else sell(0, 12, 190)
+        trader.seal(1, 100, venue.ciphertext(trader, Submission((auth,)), 1))
+    venue.to_time(venue.schedule.boundaries(1).reveal_from)
+
+
+@pytest.mark.parametrize(("gas", "chunks"), [(1_000_000, 0), (150_000, 6)])
+def test_gas_that_is_used_decides_not_what_was_declared(
+    venue: Venue, tmp_path: Path, gas: int, chunks: int
+) -> None:
+    clearer = make_clearer(venue, tmp_path, transaction_gas=gas)
+    clearer.daemon.once()
+    padded(venue, 6)
+    assert Settle(1) in clearer.daemon.once()
+    (weighed,) = (entry for entry in clearer.log.entries if entry["event"] == "weighed")
+    assert weighed["declared"] == 600 * UNIT_GAS > 1_000_000 > weighed["estimate"] > 150_000
+    assert weighed["in_one"] == (chunks == 0)
+    assert len(venue.market.verified_events(1)) == chunks
+    event = venue.market.settled_event(1)
+    assert event is not None
+    assert (event.live, event.voids) == (6, 0)
+
+
+def test_a_transaction_signed_before_a_kill_is_sent_again_not_chunked(
+    venue: Venue, tmp_path: Path
+) -> None:
+    make_clearer(venue, tmp_path).daemon.once()
+    padded(venue, 6)
+    venue.advance(1, Phase.CLEARING)
+    first = make_clearer(venue, tmp_path, checkpoint=killed_at("signed"), transaction_gas=1_000_000)
+    with pytest.raises(KilledError):
+        first.daemon.once()
+    second = make_clearer(venue, tmp_path, transaction_gas=SMALL)
+    assert Settle(1) in second.daemon.once()
+    assert venue.market.settled_event(1) is not None
+    assert not venue.market.verified_events(1)
 
 
 def test_somebody_else_goes_on_with_a_run_and_writes_it(venue: Venue, tmp_path: Path) -> None:

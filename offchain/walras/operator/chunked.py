@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 
 from eth_utils.address import to_checksum_address
 
 from walras.chain.books import book_of
+from walras.chain.client import NodeError
 from walras.chain.events import Applied, Settled
 from walras.chain.market import Market
 from walras.chain.postings import read_chunks
 from walras.chain.trader import NOBODY, Trader
 from walras.chunks import Chunk, Run, begin, digests_hash, split, verify_chunk
 from walras.effects import decode_effects
-from walras.errors import ChainError
+from walras.errors import ChainError, Reverted
 from walras.numbers import UNIT_GAS
 from walras.opening import Entry, open_listed
 from walras.operator.clearing import Cleared, Log
+from walras.operator.decide import TRANSACTION_BYTES, Weight, in_one
 from walras.operator.meter import Meter
 from walras.settlement import encode_submissions
 from walras.store import Journal
 
 __all__ = ["Chunks", "How"]
 
-# For the declared units: a library gets 63/64 of a transaction's 2^24, less the fixed part.
-_GAS: Final = 2**24 - 2**19
-_BYTES: Final = 2**17 - 2**13  # for items and prices, of what a transaction may have
 _PRICE_BYTES: Final = 64
 
 
@@ -59,7 +58,7 @@ class Chunks:
         checkpoint: Callable[[str], None],
         *,
         meter: Meter,
-        gas: int = _GAS,
+        gas: int,
     ) -> None:
         """`gas` is what the declared units of one transaction may come to."""
         self._market = market
@@ -70,12 +69,24 @@ class Chunks:
         self._meter = meter
         self._gas = gas
 
-    def fits(self, cleared: Cleared) -> bool:
-        """Whether one transaction settles the whole batch, by what its accounts declared."""
+    def in_one(self, batch: int, cleared: Cleared, *, begun: bool) -> bool:
+        """Whether one transaction shall settle the whole batch; `begun` if one was signed."""
         accounts = cleared.book.state.accounts
         units = sum(a.units + (a.amendment.units if a.amendment else 0) for a in accounts)
         size = len(cleared.submissions) + _PRICE_BYTES * len(cleared.prices)
-        return units * UNIT_GAS <= self._gas and size <= _BYTES
+        weight = Weight(units * UNIT_GAS, size, begun=begun)
+        if not begun and size <= TRANSACTION_BYTES:
+            weight = replace(weight, estimate=self._estimate(batch, cleared))
+        whole = in_one(weight, self._gas)
+        self._log.info("weighed", batch=batch, in_one=whole, **asdict(weight))
+        return whole
+
+    def _estimate(self, batch: int, cleared: Cleared) -> int | None:
+        """Gas that one transaction takes; None if the node would not run it now."""
+        try:
+            return self._trader.estimate_settle(batch, cleared.prices, cleared.submissions)
+        except (Reverted, NodeError):
+            return None
 
     def verify(self, batch: int, cleared: Cleared, how: How) -> None:
         """Verify what is not verified yet; with the last chunk the batch is settled.

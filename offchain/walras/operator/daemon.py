@@ -230,8 +230,8 @@ class Daemon:
     def _settle(self, decision: Settle, batch: int) -> None:
         cleared = self._clearing.prepare(batch)
         self._checkpoint("cleared")
-        if self._chunks.fits(cleared):
-            how = self._how(decision)
+        how = self._how(decision)
+        if self._chunks.in_one(batch, cleared, begun=bool(how["earlier"])):
             receipt = self._trader.settle(batch, cleared.prices, cleared.submissions, **how)
             self._done(decision, receipt)
         else:
