@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from walras.chain.sender import MOST_GAS, SendPolicy
+from walras.documents import read_toml
 from walras.errors import ConfigError
 from walras.operator.decide import FIXED_GAS
 
@@ -103,12 +103,7 @@ def load_settings(file: Path | None = None, **options: Any) -> ClearerSettings:
 def _read(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
-    try:
-        values = tomllib.loads(file.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is not TOML: {error}") from None
+    values = read_toml(file)
     for name in ("seed", "state_dir"):
         if isinstance(values.get(name), str):
             values[name] = file.parent / Path(values[name]).expanduser()
