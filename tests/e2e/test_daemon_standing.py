@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from eth_utils.address import to_canonical_address
 
-from tests.e2e.clearer import build, make_clearer
+from tests.e2e.clearer import Clearer, build, make_clearer
 from tests.e2e.test_standing_book import limited, seal_submission
 from tests.e2e.venue import FAUCET_KEY, Venue, buy, sell
 from walras.batch import CASH
@@ -32,6 +32,18 @@ def killed_at(step: str) -> Callable[[str], None]:
             raise KilledError
 
     return checkpoint
+
+
+def anybody(venue: Venue, directory: Path) -> Clearer:
+    """A clearer of another account, with a journal of its own."""
+    return build(
+        venue.market,
+        directory,
+        venue.keys,
+        key=FAUCET_KEY,
+        with_seed=False,
+        transaction_gas=SMALL,
+    )
 
 
 def standing_pair(venue: Venue) -> bytes:
@@ -149,14 +161,7 @@ def test_somebody_else_goes_on_with_a_run_and_writes_it(venue: Venue, tmp_path: 
     with pytest.raises(KilledError):
         first.daemon.once()
     assert len(venue.market.verified_events(1)) == 1
-    other = build(
-        venue.market,
-        tmp_path / "b",
-        venue.keys,
-        key=FAUCET_KEY,
-        with_seed=False,
-        transaction_gas=SMALL,
-    )
+    other = anybody(venue, tmp_path / "b")
     venue.to_time(venue.schedule.boundaries(1).exclusive_until)
     taken = other.daemon.once()
     assert taken[:2] == [Settle(1), Apply(1)]
@@ -176,13 +181,6 @@ def test_effects_are_computed_again_without_a_journal(venue: Venue, tmp_path: Pa
         first.daemon.once()
     left = venue.market.read_all([("batch",)])[0][7]
     assert 0 < left < 7
-    other = build(
-        venue.market,
-        tmp_path / "b",
-        venue.keys,
-        key=FAUCET_KEY,
-        with_seed=False,
-        transaction_gas=SMALL,
-    )
+    other = anybody(venue, tmp_path / "b")
     assert other.daemon.once()[0] == Apply(1)
     assert venue.market.read_all([("batch",)])[0][7] == 0
