@@ -145,13 +145,15 @@ class Sender:
         to: str | None,
         data: bytes,
         *,
+        estimate: int | None = None,
         earlier: Sequence[Attempt] = (),
         watch: Watch = _unwatched,
     ) -> Receipt:
         """Send one call (or creation, `to` None) and return its receipt once confirmed.
 
-        `earlier` are attempts of the same action from before a restart: they are waited for, then
-        replaced. `watch` is told of each attempt: "signed" before the node sees it, "sent" after.
+        `estimate` spares asking the node for one. `earlier` are attempts of the same action from
+        before a restart: they are waited for, then replaced. `watch` is told of each attempt:
+        "signed" before the node sees it, "sent" after.
         Raises Reverted, NonceTaken, TransactionStuck, NodeUnreachable or NodeError.
         """
         nonce = self.nonce()
@@ -161,7 +163,7 @@ class Sender:
             if found is not None:
                 return self._settled(found, to, data)
             self.simulate(to, data)
-            attempts.append(self._broadcast(to, data, nonce, None, watch))
+            attempts.append(self._broadcast(to, data, nonce, None, watch, estimate))
         return self._wait(to, data, attempts, watch)
 
     def _wait(
@@ -205,8 +207,9 @@ class Sender:
         nonce: int,
         replaced: Attempt | None,
         watch: Watch,
+        estimate: int | None = None,
     ) -> Attempt:
-        call, gas = self._call(to, data), self._gas_limit(self.estimate(to, data))
+        call, gas = self._call(to, data), self._gas_limit(estimate or self.estimate(to, data))
         attempt = self._fees(nonce, replaced)
         for _ in range(_BIDS):
             raw, attempt = self._sign(call, gas, attempt)

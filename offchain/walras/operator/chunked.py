@@ -20,7 +20,7 @@ from walras.errors import ChainError, Reverted
 from walras.numbers import UNIT_GAS
 from walras.opening import Entry, open_listed
 from walras.operator.clearing import Cleared, Log
-from walras.operator.decide import TRANSACTION_BYTES, Weight, in_one
+from walras.operator.decide import TRANSACTION_BYTES, Weight
 from walras.operator.meter import Meter
 from walras.settlement import encode_submissions
 from walras.store import Journal
@@ -60,7 +60,7 @@ class Chunks:
         meter: Meter,
         gas: int,
     ) -> None:
-        """`gas` is what the declared units of one transaction may come to."""
+        """`gas` is what the declared units of one transaction may come to; a chunk gets less."""
         self._market = market
         self._trader = trader
         self._journal = journal
@@ -69,17 +69,16 @@ class Chunks:
         self._meter = meter
         self._gas = gas
 
-    def in_one(self, batch: int, cleared: Cleared, *, begun: bool) -> bool:
-        """Whether one transaction shall settle the whole batch; `begun` if one was signed."""
+    def weigh(self, batch: int, cleared: Cleared, *, begun: bool) -> Weight:
+        """What one transaction would carry to settle the whole batch; `begun` if one was signed."""
         accounts = cleared.book.state.accounts
         units = sum(a.units + (a.amendment.units if a.amendment else 0) for a in accounts)
         size = len(cleared.submissions) + _PRICE_BYTES * len(cleared.prices)
         weight = Weight(units * UNIT_GAS, size, begun=begun)
         if not begun and size <= TRANSACTION_BYTES:
             weight = replace(weight, estimate=self._estimate(batch, cleared))
-        whole = in_one(weight, self._gas)
-        self._log.info("weighed", batch=batch, in_one=whole, **asdict(weight))
-        return whole
+        self._log.info("weighed", batch=batch, **asdict(weight))
+        return weight
 
     def _estimate(self, batch: int, cleared: Cleared) -> int | None:
         """Gas that one transaction takes; None if the node would not run it now."""

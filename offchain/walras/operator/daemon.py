@@ -34,6 +34,7 @@ from walras.operator.decide import (
     Wait,
     alerts,
     decide,
+    in_one,
 )
 from walras.operator.keys import BatchKeys
 from walras.operator.meter import Meter
@@ -231,7 +232,9 @@ class Daemon:
         cleared = self._clearing.prepare(batch)
         self._checkpoint("cleared")
         how = self._how(decision)
-        if self._chunks.in_one(batch, cleared, begun=bool(how["earlier"])):
+        weight = self._chunks.weigh(batch, cleared, begun=bool(how["earlier"]))
+        if in_one(weight, self._settings.transaction_gas):
+            how["estimate"] = weight.estimate
             receipt = self._trader.settle(batch, cleared.prices, cleared.submissions, **how)
             self._done(decision, receipt)
         else:
