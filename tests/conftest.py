@@ -1,4 +1,4 @@
-"""How hypothesis draws: `make test` draws the same examples every time, `make fuzz` others each time.
+"""How hypothesis draws: `make test` the same examples every time, `make fuzz` others each time.
 
 One tree, one verdict: a rare example that fails is found by a search, not by whoever lands next.
 """
