@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compile demo test gas times bench chain simulate campaign lint fmt lock clean distclean
+.PHONY: help setup compile demo test fuzz gas times bench chain simulate campaign lint fmt lock clean distclean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -49,6 +49,11 @@ demo: setup ## Run a real market on Anvil from sealed orders to a proven batch
 
 test: setup ## Run all tests
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+fuzz: setup ## Run the properties on new examples, again and again (ROUNDS=20)
+	@for round in $$(seq $(or $(ROUNDS),20)); do seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); \
+		echo "round $$round, seed $$seed"; \
+		$(PY) -m pytest -q -n 2 --hypothesis-profile=fuzz --hypothesis-seed=$$seed tests/property $(ARGS) || exit 1; done
 
 gas: setup ## Measure gas; write snapshots/gas.json and the README's table
 	$(PY) scripts/gas.py $(ARGS)

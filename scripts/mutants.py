@@ -36,7 +36,7 @@ LINKED: Final = ("node_modules", ".venv")
 SETTLEMENT: Final = "contracts/libraries/Settlement.sol"
 WALRAS: Final = "contracts/Walras.sol"
 CLEARER: Final = "tests/adversarial/test_lying_clearer.py"
-ATTACKS: Final = "tests/adversarial/test_named_attacks.py"
+ATTACKS: Final = "tests/adversarial/test_named_discretion.py"
 SETTLING: Final = "tests/contract/test_settlement.py"
 ESCROW: Final = "tests/contract/test_ledger.py"
 FUNDS: Final = "tests/contract/test_operator.py"
@@ -46,6 +46,8 @@ TOKENS: Final = "tests/contract/test_tokens.py"
 COSTS: Final = "tests/contract/test_costs.py"
 STANDS: Final = "tests/contract/test_standing.py"
 CHUNKS: Final = "tests/contract/test_chunks.py"
+FLOWS: Final = "tests/adversarial/test_lying_flows.py"
+BOOKS: Final = "tests/differential/test_batches.py"
 BOND: Final = (
     "external {\n        _requireFinished(s);\n        Listing storage listed = s.listings[CASH];"
 )
@@ -102,6 +104,47 @@ MUTANTS: Final = (
     settling("cost-clears", "Costs", "if (above || below) revert", "if (above) revert", COSTS),
     settling("shadow-range", "Costs", "|| shadow > top) revert", ") revert", COSTS),
     settling("uncovered-twice", "Pass", "flags & AccountWords.UNCOVERED;", "flags & 0;", STANDS),
+    settling("paused", "Pass", "? flags & AccountWords.PAUSED != 0 :", "? false :", FLOWS),
+    settling(
+        "sealed-progress",
+        "Pass",
+        "if (input.doneCount != 0) revert IWalras.WrongItem(owner);",
+        "",
+        FLOWS,
+    ),
+    settling("shadow-count", "Submission", "input.shadowCount != needed", "false", FLOWS),
+    settling(
+        "cost-tolerance", "Costs", "c.excess > tolerance &&", "c.excess > tolerance + 1 &&", FLOWS
+    ),
+    settling(
+        "cost-end",
+        "Costs",
+        "c.excess < -tolerance && shadow != top;",
+        "c.excess < -tolerance;",
+        FLOWS,
+        BOOKS,
+    ),
+    settling("cost-floor", "Costs", "r.loss += c.curve.loss;", "", BOOKS),
+    settling("used-amendment", "Pass", "if (amendment.batch != t.batch) return offset;", "", FLOWS),
+    settling("amended-kind", "Pass", " && r.kind == 1 &&", " &&", STANDS, FLOWS),
+    settling("rent-once", "Pass", "(a.cash, a.batch) = (cash, t.mark);", "a.cash = cash;", STANDS),
+    settling(
+        "limit-reached",
+        "Submission",
+        "if (rate > toBuy) rate = toBuy;",
+        "if (rate > toBuy) rate = toBuy + 1;",
+        BOOKS,
+    ),
+    settling(
+        "run-hash",
+        "Settlement",
+        "keccak256(abi.encode(run)) != s.runs[uint32(t.batch)][from]",
+        "false",
+        FLOWS,
+    ),
+    settling(
+        "same-board", "Settlement", "if (run.board != posted) revert", "if (false) revert", FLOWS
+    ),
     settling(
         "operator-first", "Settlement", "== Phase.CLEARING && msg", "== Phase.VOID && msg", CLEARER
     ),

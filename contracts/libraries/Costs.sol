@@ -147,6 +147,7 @@ library Costs {
                 cover += _coverUp(c.curve, bought, sold, c.most);
                 uint256 span = uint256(c.curve.top - c.curve.bottom) >> LOT_BITS;
                 r.costSpan += 4 * c.most * span; // < 2^27·2^113
+                r.loss += c.curve.loss;
                 int256 excess = c.excess;
                 if (c.shadow != (excess > 0 ? c.curve.bottom : c.curve.top)) {
                     r.costLoss += Wire.abs(excess) * span; // < 2^117·2^113

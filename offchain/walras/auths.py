@@ -58,8 +58,41 @@ class Limits:
     high: int
 
 
+class _Sides:
+    """What the two sides of a demand curve come to; its fields are those of ``Auth`` and ``Cost``.
+
+    A rate is in portfolio units for an auth, in units of s for a cost.
+    """
+
+    __slots__ = ()
+    first: int
+    gap: int
+    buy: tuple[Step, ...]
+    sell: tuple[Step, ...]
+
+    @property
+    def bid(self) -> int:
+        """Best bid, X40; meaningful with buy steps."""
+        return self.first
+
+    @property
+    def ask(self) -> int:
+        """Best ask, X40; meaningful with sell steps."""
+        return self.first + self.gap
+
+    @property
+    def buy_rate(self) -> int:
+        """Q_b: rate at the far end of the buy side, the most bought in a batch."""
+        return sum(step.width for step in self.buy)
+
+    @property
+    def sell_rate(self) -> int:
+        """Q_s: rate at the far end of the sell side, the most sold in a batch."""
+        return sum(step.width for step in self.sell)
+
+
 @dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(_Sides):
     """A portfolio and its demand curve.
 
     ``legs`` ascend by product. ``first`` X40 per portfolio unit is the best bid if there are
@@ -78,26 +111,6 @@ class Auth:
         """W = Σ |w_k|, lots per portfolio unit."""
         return sum(abs(leg.weight) for leg in self.legs)
 
-    @property
-    def bid(self) -> int:
-        """Best bid, X40; meaningful with buy steps."""
-        return self.first
-
-    @property
-    def ask(self) -> int:
-        """Best ask, X40; meaningful with sell steps."""
-        return self.first + self.gap
-
-    @property
-    def buy_rate(self) -> int:
-        """Q_b: portfolio units bought at most in a batch."""
-        return sum(step.width for step in self.buy)
-
-    @property
-    def sell_rate(self) -> int:
-        """Q_s: portfolio units sold at most in a batch."""
-        return sum(step.width for step in self.sell)
-
     def room(self, done: int = 0) -> tuple[int, int]:
         """(A, B) X44: what it may sell and buy in a batch after a progress of ``done`` X44."""
         sell, buy = self.sell_rate * X44, self.buy_rate * X44
@@ -115,7 +128,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(_Sides):
     """A demand curve over s = Σ g_j·y_j of rates of the submission's own auths (SPEC §3).
 
     ``terms`` ascend by auth; ``first``, ``gap`` X40 per unit of s, steps as in an auth.
@@ -131,26 +144,6 @@ class Cost:
     def gross(self) -> int:
         """Γ = Σ |g_j|."""
         return sum(abs(term.coefficient) for term in self.terms)
-
-    @property
-    def bid(self) -> int:
-        """Best bid, X40; meaningful with buy steps."""
-        return self.first
-
-    @property
-    def ask(self) -> int:
-        """Best ask, X40; meaningful with sell steps."""
-        return self.first + self.gap
-
-    @property
-    def buy_rate(self) -> int:
-        """Q_b: units of s at the far end of the buy side."""
-        return sum(step.width for step in self.buy)
-
-    @property
-    def sell_rate(self) -> int:
-        """Q_s: units of s at the far end of the sell side."""
-        return sum(step.width for step in self.sell)
 
     @property
     def top(self) -> int:

@@ -7,7 +7,7 @@ ones. Prices are accepted here exactly when the contract accepts them; no float 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from walras.batch import CASH, AccountState, BatchState, Product
@@ -42,6 +42,7 @@ __all__ = [
     "check_shadows",
     "complete_shadows",
     "evaluate",
+    "in_order",
     "open_batch",
     "open_listed",
     "priced_products",
@@ -87,7 +88,9 @@ def settle(
     CertificateError with the contract's reason otherwise.
     """
     check_prices(state, list(prices), list(prices.values()))
-    _check_accounts(state, opened, prices)
+    listed = sum(1 for _ in in_order(state, opened, prices))
+    if listed != len(state.accounts):
+        raise CertificateError("LiveCountMismatch", listed=listed, live=len(state.accounts))
     given = check_shadows(opened, shadows or {})
     trades = _trades(state, opened, prices, given)
     for one in opened:
@@ -154,21 +157,25 @@ def check_prices(state: BatchState, products: Sequence[int], prices: Sequence[in
         before = product
 
 
-def _check_accounts(state: BatchState, opened: Sequence[Opened], prices: Mapping[int, int]) -> None:
+def in_order(
+    state: BatchState, opened: Iterable[Opened], prices: Mapping[int, int], after: bytes = b""
+) -> Iterator[Opened]:
+    """``opened`` one by one as long as they ascend from ``after``, are live, and are priced.
+
+    Raises CertificateError at the first that is not.
+    """
     live = {account.address for account in state.accounts}
-    before = b""
     for one in opened:
         address = one.account.address
-        if address <= before:
+        if address <= after:
             raise CertificateError("AccountsNotAscending", account=address)
         if address not in live:
             raise CertificateError("AccountNotLive", account=address)
         for product in one.products:
             if product not in prices:
                 raise CertificateError("PriceMissing", product=product)
-        before = address
-    if len(opened) != len(live):
-        raise CertificateError("LiveCountMismatch", listed=len(opened), live=len(live))
+        yield one
+        after = address
 
 
 def check_account(one: Opened, traded: Trade, shadows: Sequence[int]) -> None:

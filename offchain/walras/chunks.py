@@ -8,11 +8,12 @@ ledger before the certificate of the whole holds; what each piece then does is i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final
 
 from walras.batch import BatchState
-from walras.certificate import check_account, check_prices, check_shadows
+from walras.certificate import check_account, check_prices, check_shadows, in_order
 from walras.closing import Closing, check_close, closing
 from walras.effects import (
     EFFECT_GAS,
@@ -45,44 +46,46 @@ CHUNK_BYTES: Final = 98_304  # of a chunk's effects
 CHUNK_GAS: Final = 14_000_000  # of applying them
 _VERIFY_GAS: Final = 12 * 10**6  # of verifying a chunk, of 2^24 that a transaction may use
 _VERIFY_BYTES: Final = 100_000  # of its items, of 2^17 that a transaction may have
-_MASK: Final = (1 << 64) - 1
+_SUMS: Final = (
+    *("listed", "voids", "cash", "slopes", "cost_loss", "cost_span"),
+    *("rent", "standing", "standing_units"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the accounts listed so far add up to, as the contract hashes it.
+    """What the accounts listed so far add up to, up to ``last``, as the contract hashes it.
 
-    ``board`` is the hash of products and prices, ``totals`` two words for each posted product,
-    ``standing`` and ``standing_units`` joined less ended, ``digests`` of the chunks' effects.
+    ``board`` is the hash of products and prices, ``digests`` are of the chunks' effects.
     """
 
     board: bytes
+    sums: Sums
     last: bytes = bytes(20)
-    listed: int = 0
-    voids: int = 0
-    cash: int = 0
-    slopes: int = 0
-    cost_loss: int = 0
-    cost_span: int = 0
-    rent: int = 0
-    standing: int = 0
-    standing_units: int = 0
-    totals: tuple[int, ...] = ()
     digests: tuple[bytes, ...] = ()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The contract's struct by name; two words of ``totals`` for each posted product."""
+        sums = {name: getattr(self.sums, name) for name in _SUMS}
+        totals = _totals(self.sums)
+        return {
+            "board": self.board,
+            "last": self.last,
+            **sums,
+            "totals": totals,
+            "digests": self.digests,
+        }
 
     @property
     def encoded(self) -> bytes:
         """abi.encode of the contract's struct."""
-        fields = (
-            int.from_bytes(self.board),
-            int.from_bytes(self.last),
-            *(self.listed, self.voids, self.cash, self.slopes, self.cost_loss, self.cost_span),
-            *(self.rent, self.standing, self.standing_units),
-        )
-        size = 32 * (len(fields) + 2)
-        totals, digests = _array(self.totals), _array(map(int.from_bytes, self.digests))
-        head = b"".join(map(_word, (*fields, size, size + len(totals))))
-        return _word(32) + head + totals + digests
+        board, last, *sums, totals, digests = self.fields.values()
+        words = (int.from_bytes(board), int.from_bytes(last), *sums)
+        size = 32 * (len(words) + 2)
+        arrays = _array(totals), _array(map(int.from_bytes, digests))
+        head = b"".join(map(_word, (*words, size, size + len(arrays[0]))))
+        return _word(32) + head + b"".join(arrays)
 
     @property
     def hash(self) -> bytes:
@@ -111,7 +114,8 @@ class Chunk:
 
 def begin(prices: Mapping[int, int]) -> Run:
     """A run of nothing yet under ``prices`` (X84 by product, ascending)."""
-    return Run(outcome_hash(list(prices), list(prices.values())), totals=(0,) * 2 * len(prices))
+    board = outcome_hash(list(prices), list(prices.values()))
+    return Run(board, Sums({k: Line() for k in prices}))
 
 
 def digests_hash(digests: Iterable[bytes]) -> bytes:
@@ -135,88 +139,38 @@ def verify_chunk(
     if board != run.board:
         raise CertificateError("WrongBoard", board=board, expected=run.board)
     given = check_shadows(opened, shadows or {})
-    sums = _sums(run, prices)
-    effects = tuple(_add(state, sums, run, opened, prices, given))
-    size, gas = len(encode_effects(effects)), sum(effect.gas for effect in effects)
-    if size > CHUNK_BYTES or gas > CHUNK_GAS:
-        raise CertificateError("ChunkTooLarge", size=size, gas=gas)
-    after = replace(
-        run,
-        last=opened[-1].account.address if opened else run.last,
-        listed=sums.listed,
-        voids=sums.voids,
-        cash=sums.cash,
-        slopes=sums.slopes,
-        cost_loss=sums.cost_loss,
-        cost_span=sums.cost_span,
-        rent=sums.rent,
-        standing=sums.standing,
-        standing_units=sums.standing_units,
-        digests=(*run.digests, keccak256(encode_effects(effects))),
-    )
-    if after.listed == len(state.accounts):
-        found = closing(state, sums, prices)
-        check_close(state, sums, found)
-        return Chunk(after, effects, found)
-    return Chunk(replace(after, totals=_totals(sums)), effects, None)
+    sums = deepcopy(run.sums)
+    effects = tuple(_add(state, sums, in_order(state, opened, prices, run.last), prices, given))
+    encoded, gas = encode_effects(effects), sum(effect.gas for effect in effects)
+    if len(encoded) > CHUNK_BYTES or gas > CHUNK_GAS:
+        raise CertificateError("ChunkTooLarge", size=len(encoded), gas=gas)
+    last = opened[-1].account.address if opened else run.last
+    after = Run(run.board, sums, last, (*run.digests, keccak256(encoded)))
+    if sums.listed != len(state.accounts):
+        return Chunk(after, effects, None)
+    found = closing(state, sums, prices)
+    check_close(state, sums, found)
+    return Chunk(after, effects, found)
 
 
 def _add(
     state: BatchState,
     sums: Sums,
-    run: Run,
-    opened: Sequence[Opened],
+    opened: Iterable[Opened],
     prices: Mapping[int, int],
     shadows: Mapping[bytes, tuple[int, ...]],
 ) -> Iterator[Effect]:
-    ticks, before = state.ticks, run.last
-    live = {account.address for account in state.accounts}
+    ticks = state.ticks
     for one in opened:
-        address, traded = one.account.address, None
-        if address <= before:
-            raise CertificateError("AccountsNotAscending", account=address)
-        if address not in live:
-            raise CertificateError("AccountNotLive", account=address)
-        for k in one.products:
-            if k not in prices:
-                raise CertificateError("PriceMissing", product=k)
+        traded = None
         if one.reason is None and one.submission is not None:
-            given = shadows.get(address, ())
+            given = shadows.get(one.account.address, ())
             traded = trade(one.submission, ticks, prices, given, one.done)
             check_account(one, traded, given)
             sums.add(traded)
         standing = one.next(one.done if traded is None else traded.done)
         sums.list(one, standing)
         yield effect_of(one, traded, standing, state.mark)
-        before = address
-
-
-def _sums(run: Run, prices: Mapping[int, int]) -> Sums:
-    lines, used = {}, set()
-    for i, k in enumerate(prices):
-        first, second = run.totals[2 * i : 2 * i + 2]
-        residue = first >> 128
-        lines[k] = Line(
-            residue - (1 << 128) if residue >> 127 else residue,
-            first >> 64 & _MASK,
-            first & _MASK,
-            second >> 128,
-        )
-        if second & 1:
-            used.add(k)
-    return Sums(
-        lines,
-        run.listed,
-        run.voids,
-        run.cash,
-        run.slopes,
-        run.cost_loss,
-        run.cost_span,
-        run.rent,
-        run.standing,
-        run.standing_units,
-        used,
-    )
 
 
 def _totals(sums: Sums) -> tuple[int, ...]:

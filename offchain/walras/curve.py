@@ -68,13 +68,7 @@ def demand(
 
     ``guard`` is G of the auth, ``done`` its progress X44 if it has limits.
     """
-    gross, floor = auth.gross + guard, tau(auth, ticks)
-    rate, sloped, loss = 0, False, 0
-    if auth.buy:
-        rate, sloped, loss = _side(auth.bid, auth.buy, gross, floor, pi)
-    if auth.sell:
-        sold, sell_sloped, sell_loss = _side(-auth.ask, auth.sell, gross, floor, -pi)
-        rate, sloped, loss = rate - sold, sloped or sell_sloped, loss + sell_loss
+    rate, sloped, loss = _both(auth, auth.gross + guard, tau(auth, ticks), pi)
     if auth.limits is not None:
         sell, buy = auth.room(done)
         sloped = sloped and -sell - 1 <= rate <= buy + 1
@@ -109,14 +103,20 @@ def cost_sum(cost: Cost, rates: Sequence[int]) -> int:
     return sum(term.coefficient * rates[term.auth] for term in cost.terms)
 
 
-def cost_demand(cost: Cost, shadow: int) -> int:
+def cost_demand(cost: Cost, shadow: int) -> Demand:
     """S: what the cost's own curve asks of s at ``shadow`` (X84), X44, toward zero."""
-    gross, found = cost.gross, 0
-    if cost.buy:
-        found += _side(cost.bid, cost.buy, gross, 1, shadow)[0]
-    if cost.sell:
-        found -= _side(-cost.ask, cost.sell, gross, 1, -shadow)[0]
-    return found
+    return _both(cost, cost.gross, 1, shadow)
+
+
+def _both(curve: Auth | Cost, gross: int, floor: int, price: int) -> Demand:
+    """Demand of the buy side less that of the sell side."""
+    rate, sloped, loss = 0, False, 0
+    if curve.buy:
+        rate, sloped, loss = _side(curve.bid, curve.buy, gross, floor, price)
+    if curve.sell:
+        sold, sell_sloped, sell_loss = _side(-curve.ask, curve.sell, gross, floor, -price)
+        rate, sloped, loss = rate - sold, sloped or sell_sloped, loss + sell_loss
+    return Demand(rate, sloped, loss)
 
 
 def breakpoints(

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from walras.errors import ConfigError
 
-__all__ = ["Boundaries", "Phase", "Schedule"]
+__all__ = ["OFFSETS", "Boundaries", "Phase", "Schedule"]
+
+OFFSETS: Final = (
+    "lock_in",
+    "lock_out",
+    "reveal_from",
+    "key_deadline",
+    "exclusive_until",
+    "deadline",
+)
+"""Boundaries within a batch, in their order."""
 
 _MAX_PERIOD = 30 * 24 * 3600
 
@@ -59,14 +70,7 @@ class Schedule:
         Raises ConfigError naming the first boundary that comes too early.
         """
         before = 0
-        for name in (
-            "lock_in",
-            "lock_out",
-            "reveal_from",
-            "key_deadline",
-            "exclusive_until",
-            "deadline",
-        ):
+        for name in OFFSETS:
             offset = getattr(self, name)
             if offset < before + 2 * block_time:
                 raise ConfigError(

@@ -18,12 +18,14 @@ class Coupling(NamedTuple):
     """How well a cost clears: ``excess`` = s − S and ``tolerance`` c, ulps of X44.
 
     An excess beyond the curve's end at λ there is ``excused``; ``fair`` is λ within the curve.
+    ``slope`` X40 of the step λ lies on: what the floor of S costs [C-3].
     """
 
     excess: int
     tolerance: int
     excused: bool
     fair: bool
+    slope: int
 
     @property
     def clears(self) -> bool:
@@ -108,7 +110,7 @@ def trade(
         rates=tuple(rates),
         done=tuple(before + rates[j] for j, before in moved),
         cash=cash,
-        loss=loss,
+        loss=loss + sum(one.slope for one in couplings),
         lines=lines,
         couplings=couplings,
         cost_loss=sum(
@@ -124,11 +126,12 @@ def trade(
 
 def _coupling(cost: Cost, shadow: int, rates: Sequence[int], slopes: Sequence[bool]) -> Coupling:
     top, bottom = cost.top * X44, cost.bottom * X44
-    excess = cost_sum(cost, rates) - cost_demand(cost, shadow)
+    own = cost_demand(cost, shadow)
+    excess = cost_sum(cost, rates) - own.rate
     # errors of the floors of sloped auths, of the cost's own floor and of λ
     tolerance = 2 + sum(abs(term.coefficient) + 1 for term in cost.terms if slopes[term.auth])
     excused = (excess > 0 and shadow == bottom) or (excess < 0 and shadow == top)
-    return Coupling(excess, tolerance, excused, bottom <= shadow <= top)
+    return Coupling(excess, tolerance, excused, bottom <= shadow <= top, own.loss)
 
 
 @dataclass(slots=True)

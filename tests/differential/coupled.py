@@ -161,7 +161,7 @@ def _excess(case: Case, d: int, shadows: Sequence[int]) -> int:
     prices = dict(enumerate(case.prices))
     moved = demands(case.submission, TICKS, prices, shadows, case.done)
     cost = case.submission.costs[d]
-    return cost_sum(cost, [one.rate for one in moved]) - cost_demand(cost, shadows[d])
+    return cost_sum(cost, [one.rate for one in moved]) - cost_demand(cost, shadows[d]).rate
 
 
 def mutants(rng: random.Random, body: bytes, count: int) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from walras.chain.events import Settled
 from walras.clearing.problem import Solved, solve_batch
 from walras.monitor import Metrics
 from walras.operator.log import HIDDEN, Redactor
-from walras.store import journal, tables
+from walras.store import Journal, tables
 
 pytestmark = pytest.mark.chain
 
@@ -60,7 +60,7 @@ def day(venue: Venue, clearer: Clearer, batch: int) -> None:
 def test_nothing_grows_over_many_batches(
     venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "REORG_DEPTH", 4)  # in days of a few blocks
+    monkeypatch.setattr(Journal, "reorg_depth", 4)  # in days of a few blocks
     clearer = make_clearer(venue, tmp_path)
     clearer.daemon.once()
     venue.to_time(venue.schedule.start(1))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from eth_utils.address import to_canonical_address
 
-from tests.e2e.clearer import build, make_clearer
+from tests.e2e.clearer import Clearer, build, make_clearer
 from tests.e2e.test_standing_book import limited, seal_submission
 from tests.e2e.venue import FAUCET_KEY, Venue, buy, sell
 from walras.batch import CASH
-from walras.numbers import X44
+from walras.numbers import UNIT_GAS, X44
 from walras.operator.decide import Apply, Open, RegisterKey, Reveal, Settle, Wait
 from walras.schedule import Phase
 from walras.submission import Submission
@@ -32,6 +32,18 @@ def killed_at(step: str) -> Callable[[str], None]:
             raise KilledError
 
     return checkpoint
+
+
+def anybody(venue: Venue, directory: Path) -> Clearer:
+    """A clearer of another account, with a journal of its own."""
+    return build(
+        venue.market,
+        directory,
+        venue.keys,
+        key=FAUCET_KEY,
+        with_seed=False,
+        transaction_gas=SMALL,
+    )
 
 
 def standing_pair(venue: Venue) -> bytes:
@@ -96,6 +108,47 @@ def test_batch_larger_than_a_transaction_goes_in_chunks(venue: Venue, tmp_path: 
     assert venue.market.settled_event(2) is not None
 
 
+def padded(venue: Venue, count: int) -> None:
+    """Buyers and sellers who declare many times the units that they use."""
+    venue.to_time(venue.schedule.start(1))
+    for n in range(count):
+        trader = venue.trader()
+        auth = buy(0, 10 + n, 210) if n % 2 else sell(0, 12, 190)
+        trader.seal(1, 100, venue.ciphertext(trader, Submission((auth,)), 1))
+    venue.to_time(venue.schedule.boundaries(1).reveal_from)
+
+
+@pytest.mark.parametrize(("gas", "chunks"), [(1_000_000, 0), (150_000, 6)])
+def test_gas_that_is_used_decides_not_what_was_declared(
+    venue: Venue, tmp_path: Path, gas: int, chunks: int
+) -> None:
+    clearer = make_clearer(venue, tmp_path, transaction_gas=gas)
+    clearer.daemon.once()
+    padded(venue, 6)
+    assert Settle(1) in clearer.daemon.once()
+    (weighed,) = (entry for entry in clearer.log.entries if entry["event"] == "weighed")
+    assert weighed["declared"] == 600 * UNIT_GAS > 1_000_000 > weighed["estimate"] > 150_000
+    assert len(venue.market.verified_events(1)) == chunks
+    event = venue.market.settled_event(1)
+    assert event is not None
+    assert (event.live, event.voids) == (6, 0)
+
+
+def test_a_transaction_signed_before_a_kill_is_sent_again_not_chunked(
+    venue: Venue, tmp_path: Path
+) -> None:
+    make_clearer(venue, tmp_path).daemon.once()
+    padded(venue, 6)
+    venue.advance(1, Phase.CLEARING)
+    first = make_clearer(venue, tmp_path, checkpoint=killed_at("signed"), transaction_gas=1_000_000)
+    with pytest.raises(KilledError):
+        first.daemon.once()
+    second = make_clearer(venue, tmp_path, transaction_gas=SMALL)
+    assert Settle(1) in second.daemon.once()
+    assert venue.market.settled_event(1) is not None
+    assert not venue.market.verified_events(1)
+
+
 def test_somebody_else_goes_on_with_a_run_and_writes_it(venue: Venue, tmp_path: Path) -> None:
     """The operator verifies a chunk and is gone: anybody finishes, from chain data alone."""
 
@@ -107,14 +160,7 @@ def test_somebody_else_goes_on_with_a_run_and_writes_it(venue: Venue, tmp_path: 
     with pytest.raises(KilledError):
         first.daemon.once()
     assert len(venue.market.verified_events(1)) == 1
-    other = build(
-        venue.market,
-        tmp_path / "b",
-        venue.keys,
-        key=FAUCET_KEY,
-        with_seed=False,
-        transaction_gas=SMALL,
-    )
+    other = anybody(venue, tmp_path / "b")
     venue.to_time(venue.schedule.boundaries(1).exclusive_until)
     taken = other.daemon.once()
     assert taken[:2] == [Settle(1), Apply(1)]
@@ -134,13 +180,6 @@ def test_effects_are_computed_again_without_a_journal(venue: Venue, tmp_path: Pa
         first.daemon.once()
     left = venue.market.read_all([("batch",)])[0][7]
     assert 0 < left < 7
-    other = build(
-        venue.market,
-        tmp_path / "b",
-        venue.keys,
-        key=FAUCET_KEY,
-        with_seed=False,
-        transaction_gas=SMALL,
-    )
+    other = anybody(venue, tmp_path / "b")
     assert other.daemon.once()[0] == Apply(1)
     assert venue.market.read_all([("batch",)])[0][7] == 0

@@ -223,7 +223,7 @@ class Life(RuleBasedStateMachine):
                 if found.standing:
                     same = (wanted.seal_hash, wanted.units, wanted.uncovered)
                     assert (found.seal_hash, found.units, found.uncovered) == same
-        assert run.listed == len(opened)
+        assert run.sums.listed == len(opened)
 
     def expect(self, one: Opened, settlement: Settlement) -> None:
         """What becomes of an account, told by the page and the reason alone."""

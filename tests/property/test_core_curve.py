@@ -167,7 +167,8 @@ def shadow_prices(cost: Cost) -> st.SearchStrategy[int]:
 def test_cost_demand_is_the_references(cost: Cost, by: int, data: st.DataObject) -> None:
     shadow = data.draw(shadow_prices(cost)) + data.draw(st.integers(-2, 2))
     expected = reading_of(Submission((), 0, (cost,))).costs[0]
-    assert cost_demand(cost, shadow) == expected.demand(shadow)
+    found = cost_demand(cost, shadow)
+    assert (found.rate, found.loss) == (expected.demand(shadow), expected.slope(shadow))
     assert [cost.top, cost.bottom] == [int(end * 2**40) for end in (expected.top, expected.bottom)]
     assert cost.touches == expected.touches
-    assert (cost_demand(cost, shadow) - cost_demand(cost, shadow + by)) * by >= 0
+    assert (found.rate - cost_demand(cost, shadow + by).rate) * by >= 0

@@ -19,6 +19,7 @@ from tests.reference.wire import Reading
 
 Vector = list[Fraction]
 ZERO = Fraction(0)
+FLAT = Fraction(1, 2**100)  # far below every slope of a book
 GRID = 2**200  # iterates are rounded to it after a damped step, so that they stay short
 
 
@@ -161,25 +162,25 @@ def linear_solve(matrix: list[Vector], right: Vector) -> Vector:
     return [row[size] for row in rows]
 
 
-def free_of(book: Book, x: Vector, f: Vector) -> list[int]:
-    """Coordinates that may move: prices, and shadow prices not pressed against an end."""
+def at_end(book: Book, x: Vector) -> set[int]:
+    """Shadow prices that stand at an end of their curve."""
     first = len(book.makers)
-    held = {
-        first + d
-        for d, (bottom, top) in enumerate(book.ends)
-        if (x[first + d] == bottom and f[first + d] <= 0)
-        or (x[first + d] == top and f[first + d] >= 0)
-    }
-    return [i for i in range(len(x)) if i not in held]
+    return {i for i, ends in enumerate(book.ends, start=first) if x[i] in ends}
+
+
+def inward(book: Book, x: Vector, f: Vector, i: int) -> bool:
+    """Whether the gradient moves a shadow price at its end back into its curve."""
+    bottom, top = book.ends[i - len(book.makers)]
+    return (f[i] > 0 and x[i] < top) or (f[i] < 0 and x[i] > bottom)
 
 
 def direction(book: Book, x: Vector, f: Vector, free: Sequence[int]) -> Vector:
-    """Newton's, on the free coordinates; a flat one gets a little slope."""
+    """Newton's, on the free coordinates; a flat one gets so little slope that it goes first."""
     h = book.stiffness(x)
     slope = [[h[i][j] for j in free] for i in free]
     for i in range(len(free)):
         if not positive(slope, i):
-            slope[i][i] += Fraction(1, 1000)
+            slope[i][i] += FLAT
     found = linear_solve(slope, [f[i] for i in free])
     d = [ZERO] * len(x)
     for i, value in zip(free, found, strict=True):
@@ -212,36 +213,33 @@ def room(book: Book, x: Vector, d: Vector) -> Fraction | None:
 def clearing_point(book: Book) -> tuple[Vector, Vector]:
     """The exact root: prices in the order of the makers, shadow prices in that of the costs."""
     x = book.start
+    held = at_end(book, x)
     for _ in range(10_000):
         f = book.excess(x)
-        free = free_of(book, x, f)
+        free = [i for i in range(len(x)) if i not in held]
         if not any(f[i] for i in free):
-            return x[: len(book.makers)], x[len(book.makers) :]
-        if any(value.denominator > GRID for value in x):  # exact, but some end was let go
+            # what is held waits until the rest is at rest: let go sooner, ends take turns for ever
+            released = next((i for i in sorted(held) if inward(book, x, f, i)), None)
+            if released is None:
+                return x[: len(book.makers)], x[len(book.makers) :]
+            held.remove(released)
+        elif any(value.denominator > GRID for value in x):  # exact, but some end was let go
             x = [rounded(value) for value in x]
-            continue
-        d = direction(book, x, f, free)
-        while (most := room(book, x, d)) == 0:
-            free = [i for i in free if not at_end(book, x, d, i)]
-            d = direction(book, x, f, free)
-            if not any(d):  # what is held would move inward by itself
-                free = [i for i in free_of(book, x, f) if f[i] and i >= len(book.makers)][:1]
-                d = direction(book, x, f, free)
-        whole = [x + y for x, y in zip(x, d, strict=True)]
-        if (most is None or most >= 1) and not any(book.excess(whole)[i] for i in free):
-            x = whole
-            continue
-        # without a maker in its way a shadow price goes to the end of its curve
-        t = min(t for t in (book.step(x, d), most) if t is not None)
-        x = [rounded(x + t * y) for x, y in zip(x, d, strict=True)]
+        else:
+            x = newton_step(book, x, direction(book, x, f, free), free)
+            held |= at_end(book, x)
     raise AssertionError("Newton's method did not end")
 
 
-def at_end(book: Book, x: Vector, d: Vector, i: int) -> bool:
-    if i < len(book.makers):
-        return False
-    bottom, top = book.ends[i - len(book.makers)]
-    return (d[i] > 0 and x[i] == top) or (d[i] < 0 and x[i] == bottom)
+def newton_step(book: Book, x: Vector, d: Vector, free: Sequence[int]) -> Vector:
+    """The whole step if that is the root of the free coordinates, else to where the line ends."""
+    most = room(book, x, d)
+    whole = [x + y for x, y in zip(x, d, strict=True)]
+    if (most is None or most >= 1) and not any(book.excess(whole)[i] for i in free):
+        return whole
+    # without a maker in its way a shadow price goes to the end of its curve
+    t = min(t for t in (book.step(x, d), most) if t is not None)
+    return [rounded(x + t * y) for x, y in zip(x, d, strict=True)]
 
 
 def rounded(x: Fraction) -> Fraction:

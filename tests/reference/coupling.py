@@ -42,6 +42,7 @@ def couple(
         if not excused:
             out["costLoss"] += abs(excess) * span
         out["costSpan"] += 4 * cost.touches * span
+        out["loss"] += cost.slope(shadow)
 
 
 def tolerance(cost: Cost, slopes: Sequence[bool]) -> int:

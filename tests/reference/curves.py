@@ -123,6 +123,14 @@ class Cost:
             for sign, ramp in self.ramps()
         )
 
+    def slope(self, shadow: int) -> int:
+        """Of the steps that λ X84 divides, X40 rounded up."""
+        return sum(
+            ceil(ramp.drop * 2**40 / ramp.width)
+            for sign, ramp in self.ramps()
+            if ramp.width > 0 and ramp.divided(sign * Fraction(shadow, 2**84))
+        )
+
 
 def sides_of(curve: Order | Cost) -> Iterator[tuple[int, int, Steps]]:
     if curve.bid is not None:

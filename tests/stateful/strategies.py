@@ -80,8 +80,7 @@ def submissions(draw: st.DrawFn, *, stands: float = 0.3) -> Submission:
 
 @st.composite
 def couplings(draw: st.DrawFn, count: int) -> tuple[Cost, ...]:
-    """Mostly none: the exact root takes its time with them."""
-    if draw(st.integers(0, 15)):
+    if draw(st.integers(0, 4)):
         return ()
     terms = tuple(Term(j, draw(st.sampled_from((1, 1, -1, 2)))) for j in range(count))
     side = (Step(draw(st.sampled_from((0, 2, 30))), draw(st.sampled_from((1, X40)))),)

@@ -11,7 +11,7 @@ from tests.vectors.cases.codec import books, entries_of, shadows_of, state_of
 from walras.auths import Auth, Leg, Step, Submission
 from walras.batch import AccountState, BatchState
 from walras.certificate import Opened, Settlement, open_batch, settle
-from walras.chunks import Chunk, Run, begin, digests_hash, split, verify_chunk
+from walras.chunks import Chunk, begin, digests_hash, split, verify_chunk
 from walras.effects import applied, decode_effects, with_siblings
 from walras.errors import CertificateError
 from walras.sealing import keccak256
@@ -53,16 +53,16 @@ def test_any_chunks_come_to_the_settlement(case: Mapping[str, Any], size: int) -
     state, whole = settled(case)
     chunks = verified(case, size)
     assert [chunk.closing is None for chunk in chunks] == [True] * (len(chunks) - 1) + [False]
-    closing, run = chunks[-1].closing, chunks[-1].run
+    closing, sums = chunks[-1].closing, chunks[-1].run.sums
     assert closing is not None
     names = [name for name in dir(closing) if not name.startswith("_")]
     assert {n: getattr(closing, n) for n in names} == {n: getattr(whole, n) for n in names}
-    assert (run.listed, run.voids) == (len(state.accounts), len(whole.voids))
-    assert run.rent == sum(whole.rents.values())
+    assert (sums.listed, sums.voids) == (len(state.accounts), len(whole.voids))
+    assert sums.rent == sum(whole.rents.values())
     was = [account for account in state.accounts if account.standing]
-    assert run.standing == len(whole.standing) - len(was)
+    assert sums.standing == len(whole.standing) - len(was)
     units = sum(one.units for one in whole.standing.values())
-    assert run.standing_units == units - sum(account.units for account in was)
+    assert sums.standing_units == units - sum(account.units for account in was)
 
 
 @pytest.mark.parametrize("size", [1, 100])
@@ -93,9 +93,8 @@ def same(found: AccountState, expected: AccountState) -> None:
 @pytest.mark.parametrize("case", CASES[-12:], ids=lambda case: case["name"])
 def test_a_run_is_hashed_as_the_contract_encodes_it(case: Mapping[str, Any]) -> None:
     for run in (begin({}), *(chunk.run for chunk in verified(case, 1))):
-        values = tuple(getattr(run, name) for name in Run.__slots__)
-        fields = (run.board, "0x" + run.last.hex(), *values[2:])
-        encoded = abi_encode([RUN], [fields])
+        fields = run.fields | {"last": "0x" + run.last.hex()}
+        encoded = abi_encode([RUN], [tuple(fields.values())])
         assert run.encoded == encoded
         assert run.hash == keccak256(encoded)
     assert run.digest == keccak256(b"".join(run.digests)) == digests_hash(run.digests)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.venue import Venue, sell
 from tests.unit.wallet import Wallet, order, settle
+from walras.cli import followed
 from walras.schedule import Phase
 
 pytestmark = pytest.mark.chain
@@ -95,6 +97,33 @@ def test_amend__trades_from_the_next_batch__and_starts_at_zero(
     after = standing.json("order", "status")
     assert (after["since"], after["standing"]) == (3, False)
     assert done(after) == [1]
+
+
+def test_status_from_the_index__is_that_from_the_chain(
+    venue: Venue, standing: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over an amendment, a batch in which it is void, and the end."""
+    found: Any = None
+    smaller = {**BUY, "target": 3, "demand": {"min_rate": 0, "max_rate": 1, "price": 230}}
+    for batch in range(2, 8):
+        venue.advance(batch, Phase.OPEN)
+        if batch == 3:
+            standing.json("order", "amend", order(smaller, standing=True))
+        if batch == 5:
+            cash = int(Fraction(standing.json("balance")["market"]["USD"]))
+            standing.json("withdraw", "cash", str(cash - 20))
+        if batch == 6:
+            standing.json("deposit", "cash", "1_000")
+        opposite(venue, batch)
+        settle(venue, batch)
+        found = standing.json("order", "status")
+        standing.json("history")
+        with monkeypatch.context() as patch:
+            patch.setattr(followed, "_from_chain", None)
+            assert standing.json("order", "status") == found
+        (Path("data") / "history.sqlite").unlink()
+    assert (found["since"], found["batches"], found["void_batches"]) == (4, 4, [5])
+    assert not found["standing"]
 
 
 def test_pause_resume_cancel(venue: Venue, standing: Wallet) -> None:

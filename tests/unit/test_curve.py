@@ -41,7 +41,7 @@ def test_cost_vectors(case: dict[str, Any]) -> None:
     cost = cost_of(case["cost"])
     assert (cost.top, cost.bottom) == (case["top"], case["bottom"])
     for shadow, rate in case["points"]:
-        assert cost_demand(cost, shadow) == rate, shadow
+        assert cost_demand(cost, shadow).rate == rate, shadow
     points = cost_breakpoints(cost)
     assert (points[0], points[-1]) == (
         (-cost.sell_rate, cost.top),

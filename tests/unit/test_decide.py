@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from walras.chain.views import BatchView
 from walras.operator.decide import (
+    FIXED_GAS,
     NO_KEY,
+    TRANSACTION_BYTES,
     Apply,
     ChainView,
     CloseVoid,
@@ -24,8 +26,10 @@ from walras.operator.decide import (
     Reveal,
     Settle,
     Wait,
+    Weight,
     alerts,
     decide,
+    in_one,
 )
 from walras.schedule import Phase, Schedule
 
@@ -316,3 +320,25 @@ def check(decision: Decision, view: ChainView, mind: OwnView, now: int) -> None:
             assert reason
         case Halt(reason):
             assert reason
+
+
+GAS = 10**7
+
+
+@pytest.mark.parametrize(
+    ("weight", "whole"),
+    [
+        (Weight(GAS, 0), True),
+        (Weight(GAS + 1, 0), False),
+        (Weight(2 * GAS, 0, estimate=GAS), True),
+        (Weight(2 * GAS, 0, estimate=GAS + 1), False),
+        # what the accounts declared fits, and is wrong
+        (Weight(GAS, 0, estimate=GAS + FIXED_GAS), True),
+        (Weight(GAS, 0, estimate=GAS + FIXED_GAS + 1), False),
+        (Weight(1, TRANSACTION_BYTES, estimate=1), True),
+        (Weight(1, TRANSACTION_BYTES + 1, estimate=1), False),
+        (Weight(2 * GAS, TRANSACTION_BYTES + 1, begun=True), True),
+    ],
+)
+def test_one_transaction_settles_what_fits_it(weight: Weight, whole: bool) -> None:
+    assert in_one(weight, GAS) is whole

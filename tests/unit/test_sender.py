@@ -161,6 +161,13 @@ def test_gas_is_capped_but_never_below_the_estimate() -> None:
         assert node.broadcasts[0]["gas"] == gas
 
 
+def test_an_estimate_that_is_known_is_not_asked_for() -> None:
+    node = FakeNode()
+    node.at[1.0] = node.include
+    sender(node).send(TO, b"", estimate=50_000)
+    assert node.broadcasts[0]["gas"] == 60_000
+
+
 def test_a_stuck_transaction_is_replaced_until_it_lands() -> None:
     node = FakeNode()
     node.at[12.0] = node.include

@@ -8,6 +8,7 @@ __all__ = [
     "KINDS",
     "Amended",
     "Applied",
+    "BatchEvent",
     "Cancelled",
     "Deposited",
     "Ended",
@@ -38,6 +39,13 @@ class Event:
     block_hash: bytes
     log_index: int
     transaction: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEvent(Event):
+    """What happened to or in `batch`."""
+
+    batch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,73 +86,65 @@ class Withdrawn(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRegistered(Event):
+class KeyRegistered(BatchEvent):
     """The point (x, y) is the public key of `batch`."""
 
-    batch: int
     x: int
     y: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRevealed(Event):
+class KeyRevealed(BatchEvent):
     """The secret key of `batch` is public."""
 
-    batch: int
     secret: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyLeaked(Event):
+class KeyLeaked(BatchEvent):
     """The secret key of `batch` was shown before its lock-out."""
 
-    batch: int
     reporter: str
     secret: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(Event):
+class Opened(BatchEvent):
     """`batch` opened with `live` standing accounts of `units` in it, at a rent of `ticks`."""
 
-    batch: int
     live: int
     units: int
     ticks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed(Event):
+class Sealed(BatchEvent):
     """`account` sealed `ct` for `batch`, declaring `units`."""
 
-    batch: int
     account: str
     units: int
     ct: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled(Event):
+class Cancelled(BatchEvent):
     """`account` is no longer live in `batch`."""
 
-    batch: int
     account: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Voided(Event):
+class Voided(BatchEvent):
     """The submission of `account` did not trade in `batch`; `reason` is a VoidReason."""
 
-    batch: int
     account: str
     reason: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled(Event):
+class Settled(BatchEvent):
     """`batch` settled: prices X84, volumes X44, loss and freedom in cash X40."""
 
-    batch: int
     settler: str
     products: tuple[int, ...]
     prices: tuple[int, ...]
@@ -156,10 +156,9 @@ class Settled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoidClosed(Event):
+class VoidClosed(BatchEvent):
     """The bond paid for the void `batch`; amounts in cash X40."""
 
-    batch: int
     caller: str
     reward: int
     compensation: int
@@ -167,27 +166,24 @@ class VoidClosed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined(Event):
+class Joined(BatchEvent):
     """The submission of `account` stands from the batch after `batch` on."""
 
-    batch: int
     account: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amended(Event):
+class Amended(BatchEvent):
     """The amendment of `account` was opened in `batch`, and `replaced` its submission or not."""
 
-    batch: int
     account: str
     replaced: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended(Event):
+class Ended(BatchEvent):
     """The standing submission of `account` ended with `batch`: complete, or Voided there."""
 
-    batch: int
     account: str
 
 
@@ -207,13 +203,12 @@ class Resumed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified(Event):
+class Verified(BatchEvent):
     """A chunk was verified: the run of `settler` hashes to `run` and lists `listed` accounts.
 
     It continued the run of `sender`, or began if that is the zero address.
     """
 
-    batch: int
     settler: str
     sender: str
     listed: int
@@ -221,10 +216,9 @@ class Verified(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Applied(Event):
+class Applied(BatchEvent):
     """A chunk of a settled batch was written to `accounts` accounts."""
 
-    batch: int
     caller: str
     chunk: int
     accounts: int

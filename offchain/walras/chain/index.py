@@ -10,8 +10,8 @@ from walras.chain.client import Block, BlockMissing
 from walras.chain.market import Market
 from walras.chain.unfold import KINDS, Unfolding
 from walras.errors import ChainError
+from walras.store.base import Cursor
 from walras.store.history import Index
-from walras.store.journal import Cursor
 
 __all__ = ["Indexed", "Indexer"]
 

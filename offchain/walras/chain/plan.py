@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,22 +12,15 @@ from typing import Any, Final
 
 from walras.chain.deploy import ProductTerms
 from walras.chain.views import Terms
+from walras.documents import read_toml
 from walras.errors import ConfigError
 from walras.numbers import X24, X40
-from walras.schedule import Schedule
+from walras.schedule import OFFSETS, Schedule
 
 __all__ = ["MarketPlan", "read_plan"]
 
 _WEI: Final = 10**18
-_OFFSETS: Final = (
-    "period",
-    "lock_in",
-    "lock_out",
-    "reveal_from",
-    "key_deadline",
-    "exclusive_until",
-    "deadline",
-)
+_OFFSETS: Final = ("period", *OFFSETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +39,7 @@ def read_plan(
     `resolve` gives address and decimals of what the plan calls a token. Without `opens` the first
     batch starts one period after `now` (seconds).
     """
-    try:
-        document = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from None
+    document = read_toml(path)
     market = _Section(f"{path} [market]", document.get("market", {}))
     cash, decimals = resolve(market.text("cash"))
     unit = market.number("cash_unit")

@@ -13,6 +13,7 @@ from walras.chain.client import Block, NodeError
 from walras.errors import ChainError, Reverted
 
 __all__ = [
+    "MOST_GAS",
     "Attempt",
     "Node",
     "NonceTaken",
@@ -23,6 +24,7 @@ __all__ = [
     "Watch",
 ]
 
+MOST_GAS: Final = 2**24  # EIP-7825: no transaction above it is valid
 _TOO_LOW: Final = ("nonce too low", "nonce is too low", "already used", "oldnonce")
 _KNOWN: Final = ("already known", "already imported", "known transaction")
 _BIDS: Final = 20  # each 13 % above the last: eleven times the first
@@ -52,8 +54,7 @@ class SendPolicy:
     tip: int | None = None
     max_fee: int | None = None
     gas_margin_percent: int = 20
-    # EIP-7825: no transaction above it is valid.
-    gas_cap: int = 16_777_216
+    gas_cap: int = MOST_GAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,18 +136,24 @@ class Sender:
         answer: str = self.node.rpc("eth_call", self._call(to, data), "pending")
         return bytes.fromhex(answer.removeprefix("0x"))
 
+    def estimate(self, to: str | None, data: bytes) -> int:
+        """Gas limit that the call needs on the pending block, as the node estimates it."""
+        return int(self.node.rpc("eth_estimateGas", self._call(to, data), "pending"), 16)
+
     def send(
         self,
         to: str | None,
         data: bytes,
         *,
+        estimate: int | None = None,
         earlier: Sequence[Attempt] = (),
         watch: Watch = _unwatched,
     ) -> Receipt:
         """Send one call (or creation, `to` None) and return its receipt once confirmed.
 
-        `earlier` are attempts of the same action from before a restart: they are waited for, then
-        replaced. `watch` is told of each attempt: "signed" before the node sees it, "sent" after.
+        `estimate` spares asking the node for one. `earlier` are attempts of the same action from
+        before a restart: they are waited for, then replaced. `watch` is told of each attempt:
+        "signed" before the node sees it, "sent" after.
         Raises Reverted, NonceTaken, TransactionStuck, NodeUnreachable or NodeError.
         """
         nonce = self.nonce()
@@ -156,7 +163,7 @@ class Sender:
             if found is not None:
                 return self._settled(found, to, data)
             self.simulate(to, data)
-            attempts.append(self._broadcast(to, data, nonce, None, watch))
+            attempts.append(self._broadcast(to, data, nonce, None, watch, estimate))
         return self._wait(to, data, attempts, watch)
 
     def _wait(
@@ -200,9 +207,9 @@ class Sender:
         nonce: int,
         replaced: Attempt | None,
         watch: Watch,
+        estimate: int | None = None,
     ) -> Attempt:
-        call = self._call(to, data)
-        gas = self._gas_limit(int(self.node.rpc("eth_estimateGas", call, "pending"), 16))
+        call, gas = self._call(to, data), self._gas_limit(estimate or self.estimate(to, data))
         attempt = self._fees(nonce, replaced)
         for _ in range(_BIDS):
             raw, attempt = self._sign(call, gas, attempt)

@@ -141,10 +141,11 @@ class Trader:
         """Take from the bond (operator)."""
         return self._send("drawBond", amount, to or self.sender.address)
 
-    def simulate_settle(self, batch: int, prices: Mapping[int, int], submissions: bytes) -> None:
-        """Reverted unless the settlement would be accepted now."""
+    def estimate_settle(self, batch: int, prices: Mapping[int, int], submissions: bytes) -> int:
+        """Gas limit that `settle` needs now; Reverted or NodeError if no transaction can do it."""
         arguments = settle_arguments(batch, prices, submissions)
-        self.sender.simulate(self.address, call("Walras", self.address, "settle", *arguments).data)
+        data = call("Walras", self.address, "settle", *arguments).data
+        return self.sender.estimate(self.address, data)
 
     def _approve(self, amounts: Mapping[int, int]) -> None:
         for asset, amount in amounts.items():

@@ -5,7 +5,7 @@ No old state is read but where a product's scale was reset before it was first i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -14,8 +14,8 @@ from eth_utils.address import to_canonical_address
 from walras.batch import Product
 from walras.bodies import Posting
 from walras.chain import events
-from walras.chain.client import NodeError
 from walras.chain.lockout import as_history, live_seals
+from walras.chain.lookups import receipts, scales_before, transactions
 from walras.chain.market import Market
 from walras.chain.postings import (
     listed,
@@ -35,22 +35,14 @@ E = TypeVar("E", bound=events.Event)
 
 _NEVER: Final = 2**62
 
-_OfBatch = (
-    events.KeyRevealed
-    | events.KeyLeaked
-    | events.Opened
-    | events.Sealed
-    | events.Cancelled
-    | events.Voided
-    | events.Joined
-    | events.Amended
-    | events.Ended
-    | events.Verified
-    | events.Settled
-    | events.Applied
-    | events.VoidClosed
+KINDS: Final[tuple[type[events.Event], ...]] = (
+    events.ScaleReset,
+    *(
+        k
+        for k in events.KINDS
+        if issubclass(k, events.BatchEvent) and k is not events.KeyRegistered
+    ),
 )
-KINDS: Final[tuple[type[events.Event], ...]] = (events.ScaleReset, *_OfBatch.__args__)
 _ACTIONS: Final[Mapping[type[events.Event], str]] = {
     events.Opened: "open",
     events.KeyRevealed: "reveal",
@@ -106,7 +98,7 @@ class Unfolding:
         finished: dict[int, _Bucket] = {}
         resets = [event for event in found if isinstance(event, events.ScaleReset)]
         for event in found:
-            if not isinstance(event, _OfBatch) or isinstance(event, events.Applied):
+            if not isinstance(event, events.BatchEvent) or isinstance(event, events.Applied):
                 continue
             batch = event.batch
             if isinstance(event, events.Opened | events.Sealed):
@@ -135,7 +127,7 @@ class Unfolding:
     def _settled(self, finished: Sequence[_Bucket], resets: Sequence[events.ScaleReset]) -> None:
         settled = [(bucket.of(events.Settled)[-1], bucket) for bucket in finished]
         runs = [settling_transactions(e, bucket.of(events.Verified)) for e, bucket in settled]
-        sent = iter(self._sent([hash_ for run in runs for hash_ in run]))
+        sent = iter(transactions(self._client, [hash_ for run in runs for hash_ in run]))
         left = list(resets)
         for (event, bucket), run in zip(settled, runs, strict=True):
             while left and left[0].block_number < event.block_number:
@@ -202,7 +194,7 @@ class Unfolding:
         """The products of a settlement as it met them."""
         unseen = [k for k in event.products if k not in self._products]
         if unseen:
-            for scale in self._scales(unseen, event.block_number):
+            for scale in scales_before(self._market, unseen, event.block_number):
                 self._scale(scale, scale.scale << 16)
         return {k: self._products[k] for k in event.products}
 
@@ -221,16 +213,16 @@ class Unfolding:
 
     def _gas(self, found: Sequence[events.Event]) -> None:
         sealing = {e.transaction for e in found if isinstance(e, events.Sealed)}
-        moves: dict[bytes, _OfBatch] = {}
+        moves: dict[bytes, events.BatchEvent] = {}
         for event in found:
             if (
-                isinstance(event, _OfBatch)
+                isinstance(event, events.BatchEvent)
                 and type(event) in _ACTIONS
                 and event.transaction not in sealing
             ):
                 moves[event.transaction] = event
-        receipts = self._receipts(list(moves))
-        for (transaction, event), receipt in zip(moves.items(), receipts, strict=True):
+        used = receipts(self._client, list(moves))
+        for (transaction, event), receipt in zip(moves.items(), used, strict=True):
             self._lines.append(
                 GasLine(
                     batch=event.batch,
@@ -243,44 +235,6 @@ class Unfolding:
                     price=int(receipt.get("effectiveGasPrice") or "0x0", 16),
                 )
             )
-
-    # -------------------------------------------------------------------------- asking the node
-
-    def _scales(self, unseen: Sequence[int], block: int) -> Iterator[Scale]:
-        """Scales at a block of products that were never posted before."""
-        words = [Product(k, *w) for k, w in zip(unseen, self._words(unseen), strict=True)]
-        resets = self._market.history([events.ScaleReset], block)
-        moved = {e.product for e in resets if isinstance(e, events.ScaleReset)}
-        for now in words:
-            product = self._then(now.id, block - 1) if now.id in moved else now
-            yield Scale(now.id, block - 1, product.scale, product.tick_bps, product.depth_log2)
-
-    def _then(self, product: int, block: int) -> Product:
-        try:
-            return Product(product, *self._words([product], block)[0])
-        except NodeError as error:
-            raise ChainError(
-                f"the node no longer has the state of block {block}, which tells the scale of "
-                f"product {product} then ({error.reason}); index with a node that keeps old state"
-            ) from error
-
-    def _words(self, products: Sequence[int], block: int | str = "latest") -> list[Any]:
-        return self._market.read_all([("product", k) for k in products], block)
-
-    def _sent(self, transactions: Sequence[bytes]) -> list[Any]:
-        """Transactions as the node shows them."""
-        return self._by_hash("eth_getTransactionByHash", transactions)
-
-    def _receipts(self, transactions: Sequence[bytes]) -> list[Any]:
-        """Their receipts."""
-        return self._by_hash("eth_getTransactionReceipt", transactions)
-
-    def _by_hash(self, method: str, transactions: Sequence[bytes]) -> list[Any]:
-        found = self._client.rpc_many(method, [("0x" + hash_.hex(),) for hash_ in transactions])
-        if None in found:
-            missing = transactions[found.index(None)].hex()
-            raise ChainError(f"the node does not show transaction 0x{missing}; try again")
-        return found
 
     def _posting(
         self, settled: events.Settled, bucket: _Bucket, raw: Iterable[tuple[bytes, Any]]

@@ -18,7 +18,7 @@ from walras.cli.session import Session, market_units, with_session
 from walras.errors import ConfigError
 from walras.store.history import Index
 
-__all__ = ["history"]
+__all__ = ["history", "index_file", "update"]
 
 _TABLE: Final = FORMATS[0]
 _SHOWN: Final = 20  # batches of a table when none are named
@@ -85,10 +85,10 @@ def history(session: Session, **options: Any) -> None:
     if asked.owner is not None and asked.what not in OF_ACCOUNTS:
         raise click.UsageError(f"--account goes with --what {', '.join(OF_ACCOUNTS)}")
     account = None if asked.owner is None else _account(session, asked.owner)
-    url = asked.database or _database(session)
+    url = asked.database or f"sqlite:///{index_file(session, make=True)}"
     index = Index(url, session.client.chain_id, session.market.address)
     try:
-        _follow(session, index)
+        update(session, index)
         first = asked.first or (_newest(index, asked.last) if asked.form == _TABLE else 0)
         _show(session, index, asked, Range(first, asked.last, account))
     finally:
@@ -106,13 +106,15 @@ def _show(session: Session, index: Index, asked: _Asked, chosen: Range) -> None:
         export(asked.form, title, columns_of(asked.what), found, asked.output)
 
 
-def _database(session: Session) -> str:
+def index_file(session: Session, *, make: bool = False) -> Path:
+    """Where the index is kept if nothing else is said; with ``make`` its directory is made."""
     directory = session.settings.data_dir
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if make:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot make {directory}: {error.strerror}; see --database") from error
-    return f"sqlite:///{(directory / 'history.sqlite').absolute()}"
+    return (directory / "history.sqlite").absolute()
 
 
 def _account(session: Session, owner: str) -> bytes:
@@ -122,7 +124,8 @@ def _account(session: Session, owner: str) -> bytes:
     return bytes(to_canonical_address(address))
 
 
-def _follow(session: Session, index: Index) -> None:
+def update(session: Session, index: Index) -> None:
+    """Bring an index up to the chain's head; a terminal is told how far it is."""
     shown = sys.stderr.isatty()
 
     def tell(at: int, head: int) -> None:

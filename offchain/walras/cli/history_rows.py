@@ -18,58 +18,51 @@ from walras.units import MarketUnits
 
 __all__ = ["OF_ACCOUNTS", "WHAT", "Range", "Rows", "columns_of"]
 
-_PLACE: Final = (Column("batch", Kind.WHOLE), Column("time", Kind.MOMENT))
+
+def _of_batch(**kinds: Kind) -> tuple[Column, ...]:
+    """The batch and its time, then a column for each name."""
+    kinds = {"batch": Kind.WHOLE, "time": Kind.MOMENT} | kinds
+    return tuple(Column(name, kind) for name, kind in kinds.items())
+
+
+_TEXT, _NUMBER, _WHOLE = Kind.TEXT, Kind.NUMBER, Kind.WHOLE
 _COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
-    "prices": (
-        *_PLACE,
-        Column("product", Kind.TEXT),
-        Column("price", Kind.NUMBER),
-        Column("reference", Kind.NUMBER),
-        Column("volume", Kind.NUMBER),
-        Column("turnover", Kind.NUMBER),
-        Column("house", Kind.NUMBER),
+    "prices": _of_batch(
+        product=_TEXT,
+        price=_NUMBER,
+        reference=_NUMBER,
+        volume=_NUMBER,
+        turnover=_NUMBER,
+        house=_NUMBER,
     ),
-    "fills": (
-        *_PLACE,
-        Column("account", Kind.TEXT),
-        Column("auth", Kind.WHOLE),
-        Column("product", Kind.TEXT),
-        Column("quantity", Kind.NUMBER),
-        Column("price", Kind.NUMBER),
-        Column("cash", Kind.NUMBER),
+    "fills": _of_batch(
+        account=_TEXT, auth=_WHOLE, product=_TEXT, quantity=_NUMBER, price=_NUMBER, cash=_NUMBER
     ),
-    "batches": (
-        *_PLACE,
-        Column("status", Kind.TEXT),
-        Column("block", Kind.WHOLE),
-        Column("settler", Kind.TEXT),
-        Column("accounts", Kind.WHOLE),
-        Column("voids", Kind.WHOLE),
-        Column("turnover", Kind.NUMBER),
-        Column("loss", Kind.NUMBER),
-        Column("freedom", Kind.NUMBER),
-        Column("rent", Kind.NUMBER),
-        Column("burnt", Kind.NUMBER),
-        Column("transactions", Kind.WHOLE),
-        Column("gas", Kind.WHOLE),
-        Column("fee", Kind.NUMBER),
+    "batches": _of_batch(
+        status=_TEXT,
+        block=_WHOLE,
+        settler=_TEXT,
+        accounts=_WHOLE,
+        voids=_WHOLE,
+        turnover=_NUMBER,
+        loss=_NUMBER,
+        freedom=_NUMBER,
+        rent=_NUMBER,
+        burnt=_NUMBER,
+        transactions=_WHOLE,
+        gas=_WHOLE,
+        fee=_NUMBER,
     ),
-    "accounts": (
-        *_PLACE,
-        Column("account", Kind.TEXT),
-        Column("standing", Kind.YES),
-        Column("units", Kind.WHOLE),
-        Column("cash", Kind.NUMBER),
-        Column("rent", Kind.NUMBER),
-        Column("void", Kind.TEXT),
-        Column("change", Kind.TEXT),
+    "accounts": _of_batch(
+        account=_TEXT,
+        standing=Kind.YES,
+        units=_WHOLE,
+        cash=_NUMBER,
+        rent=_NUMBER,
+        void=_TEXT,
+        change=_TEXT,
     ),
-    "shadows": (
-        *_PLACE,
-        Column("account", Kind.TEXT),
-        Column("cost", Kind.WHOLE),
-        Column("shadow_price", Kind.NUMBER),
-    ),
+    "shadows": _of_batch(account=_TEXT, cost=_WHOLE, shadow_price=_NUMBER),
 }
 WHAT: Final = tuple(_COLUMNS)
 OF_ACCOUNTS: Final = ("fills", "accounts", "shadows")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from walras.documents import read_toml
 from walras.errors import ConfigError
 
 __all__ = ["CONFIG_NAMES", "DEFAULT_RPC", "Settings", "config_file", "read_config"]
@@ -49,12 +49,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Relative paths in it are relative to the file.
     """
-    try:
-        values = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}; check --config") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from None
+    values = read_toml(path, "; check --config")
     for name, value in values.items():
         if name not in CONFIG_NAMES:
             known = ", ".join(CONFIG_NAMES)

@@ -7,22 +7,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from eth_utils.address import to_canonical_address
-
 from walras.auths import Auth
-from walras.chain import events
-from walras.chain.market import Market
-from walras.chain.postings import read_posting
 from walras.chain.views import AccountView, MarketView
 from walras.cli.output import clock, facts, say, table
 from walras.cli.session import market_units
 from walras.numbers import X44
 from walras.orders.describe import portfolio_text
-from walras.orders.history import Followed, Shown, follow
+from walras.orders.history import Followed
 from walras.orders.progress import Progress, progress
 from walras.units import MarketUnits, exact_text, plain_text
 
-__all__ = ["Stand", "read_stand"]
+__all__ = ["Stand"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,28 +171,6 @@ class _Line:
             "" if better is None else f"{float(better) * 10_000:+.1f} bp",
             "complete" if one.complete else end,
         )
-
-
-def read_stand(market: Market, account: AccountView, view: MarketView) -> Stand:
-    """The order that ``account`` has standing, from the settlements since it joined."""
-    return Stand(account, view, _stood(market, account.address))
-
-
-def _stood(market: Market, owner: str) -> Followed | None:
-    """What the last standing submission of ``owner`` traded; None if none was ever shown."""
-    history = market.history([events.Joined, events.Settled, events.Voided])
-    joined = [e.batch for e in history if isinstance(e, events.Joined) and e.account == owner]
-    if not joined:
-        return None
-    voids = {e.batch for e in history if isinstance(e, events.Voided) and e.account == owner}
-    settled = [e for e in history if isinstance(e, events.Settled) and e.batch >= joined[-1]]
-    return follow(to_canonical_address(owner), _shown(market, settled, voids))
-
-
-def _shown(market: Market, settled: Sequence[events.Settled], voids: set[int]) -> Iterator[Shown]:
-    for event in sorted(settled, key=lambda e: e.batch):
-        posting = read_posting(market, event, market.seals(event.batch))
-        yield Shown(event.batch, posting, event.batch in voids)
 
 
 def _plain(amount: Fraction | None, left: int | None) -> str | None:

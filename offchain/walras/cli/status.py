@@ -16,10 +16,11 @@ from walras.chain.lockout import LiveSeal, as_history, live_seals
 from walras.chain.market import Market
 from walras.chain.postings import read_posting
 from walras.chain.views import MarketView
+from walras.cli.followed import followed
 from walras.cli.market import next_boundary
 from walras.cli.output import clock, emit, facts, json_option, say, table
 from walras.cli.session import Session, acting, market_units, with_session
-from walras.cli.standing import read_stand
+from walras.cli.standing import Stand
 from walras.curve import portfolio_price
 from walras.errors import ChainError
 from walras.numbers import X44
@@ -71,7 +72,7 @@ def status(session: Session, batch: int | None, as_json: bool) -> None:
     if number and not (account.standing and batch is None):
         seals = live_seals(as_history(market.sealed_events(number)))
     if owner not in seals and batch is None:
-        stand = read_stand(market, account, view)
+        stand = Stand(account, view, followed(session, owner))
         if account.standing or stand.found is not None:
             emit(as_json, stand.data(), stand.show)
             return

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 
 from eth_utils.address import to_checksum_address
 
 from walras.chain.books import book_of
+from walras.chain.client import NodeError
 from walras.chain.events import Applied, Settled
 from walras.chain.market import Market
 from walras.chain.postings import read_chunks
 from walras.chain.trader import NOBODY, Trader
 from walras.chunks import Chunk, Run, begin, digests_hash, split, verify_chunk
 from walras.effects import decode_effects
-from walras.errors import ChainError
+from walras.errors import ChainError, Reverted
 from walras.numbers import UNIT_GAS
 from walras.opening import Entry, open_listed
 from walras.operator.clearing import Cleared, Log
+from walras.operator.decide import TRANSACTION_BYTES, Weight
 from walras.operator.meter import Meter
 from walras.settlement import encode_submissions
 from walras.store import Journal
 
 __all__ = ["Chunks", "How"]
 
-# For the declared units: a library gets 63/64 of a transaction's 2^24, less the fixed part.
-_GAS: Final = 2**24 - 2**19
-_BYTES: Final = 2**17 - 2**13  # for items and prices, of what a transaction may have
 _PRICE_BYTES: Final = 64
 
 
@@ -59,9 +58,9 @@ class Chunks:
         checkpoint: Callable[[str], None],
         *,
         meter: Meter,
-        gas: int = _GAS,
+        gas: int,
     ) -> None:
-        """`gas` is what the declared units of one transaction may come to."""
+        """`gas` is what the declared units of one transaction may come to; a chunk gets less."""
         self._market = market
         self._trader = trader
         self._journal = journal
@@ -70,12 +69,23 @@ class Chunks:
         self._meter = meter
         self._gas = gas
 
-    def fits(self, cleared: Cleared) -> bool:
-        """Whether one transaction settles the whole batch, by what its accounts declared."""
+    def weigh(self, batch: int, cleared: Cleared, *, begun: bool) -> Weight:
+        """What one transaction would carry to settle the whole batch; `begun` if one was signed."""
         accounts = cleared.book.state.accounts
         units = sum(a.units + (a.amendment.units if a.amendment else 0) for a in accounts)
         size = len(cleared.submissions) + _PRICE_BYTES * len(cleared.prices)
-        return units * UNIT_GAS <= self._gas and size <= _BYTES
+        weight = Weight(units * UNIT_GAS, size, begun=begun)
+        if not begun and size <= TRANSACTION_BYTES:
+            weight = replace(weight, estimate=self._estimate(batch, cleared))
+        self._log.info("weighed", batch=batch, **asdict(weight))
+        return weight
+
+    def _estimate(self, batch: int, cleared: Cleared) -> int | None:
+        """Gas that one transaction takes; None if the node would not run it now."""
+        try:
+            return self._trader.estimate_settle(batch, cleared.prices, cleared.submissions)
+        except (Reverted, NodeError):
+            return None
 
     def verify(self, batch: int, cleared: Cleared, how: How) -> None:
         """Verify what is not verified yet; with the last chunk the batch is settled.
@@ -180,9 +190,4 @@ class Chunks:
 
 def _abi(run: Run) -> tuple[Any, ...]:
     """The contract's struct."""
-    return (
-        run.board,
-        to_checksum_address(run.last),
-        *(run.listed, run.voids, run.cash, run.slopes, run.cost_loss, run.cost_span),
-        *(run.rent, run.standing, run.standing_units, list(run.totals), list(run.digests)),
-    )
+    return tuple((run.fields | {"last": to_checksum_address(run.last)}).values())

@@ -34,6 +34,7 @@ from walras.operator.decide import (
     Wait,
     alerts,
     decide,
+    in_one,
 )
 from walras.operator.keys import BatchKeys
 from walras.operator.meter import Meter
@@ -230,8 +231,10 @@ class Daemon:
     def _settle(self, decision: Settle, batch: int) -> None:
         cleared = self._clearing.prepare(batch)
         self._checkpoint("cleared")
-        if self._chunks.fits(cleared):
-            how = self._how(decision)
+        how = self._how(decision)
+        weight = self._chunks.weigh(batch, cleared, begun=bool(how["earlier"]))
+        if in_one(weight, self._settings.transaction_gas):
+            how["estimate"] = weight.estimate
             receipt = self._trader.settle(batch, cleared.prices, cleared.submissions, **how)
             self._done(decision, receipt)
         else:

@@ -13,7 +13,9 @@ from walras.chain.views import BatchView
 from walras.schedule import Phase, Schedule
 
 __all__ = [
+    "FIXED_GAS",
     "NO_KEY",
+    "TRANSACTION_BYTES",
     "Action",
     "Apply",
     "ChainView",
@@ -26,11 +28,16 @@ __all__ = [
     "Reveal",
     "Settle",
     "Wait",
+    "Weight",
     "alerts",
     "decide",
+    "in_one",
 ]
 
 NO_KEY: Final = bytes(32)
+# Of a settlement beyond what its accounts declare; the EVM also holds back 1/64 from the library.
+FIXED_GAS: Final = 2**19
+TRANSACTION_BYTES: Final = 2**17 - 2**13  # for items and prices, of what a transaction may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,20 @@ class OwnView:
     nonces_used: int | None = None
     margin: int = 0
     least_balance: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one transaction would carry to settle a whole batch.
+
+    `declared` gas of the accounts' units, `size` bytes of items and prices. `estimate` is the gas
+    limit that the node finds, None if it finds none. `begun`: such a transaction was signed before.
+    """
+
+    declared: int
+    size: int
+    estimate: int | None = None
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +166,21 @@ def decide(chain: ChainView, own: OwnView, now: int) -> Decision:
     for reason in _mismatches(chain, own):
         return Halt(reason)
     return _finish(chain, own, now) or _prepare(chain, own, now) or _idle(chain, now)
+
+
+def in_one(weight: Weight, gas: int) -> bool:
+    """Whether one transaction shall settle a whole batch, or else chunks.
+
+    `gas` is what declared units may come to, FIXED_GAS less than a transaction may use. Units are
+    more than what is used, so a batch whose estimate leaves FIXED_GAS to spare fits whatever its
+    accounts declared; without an estimate their word counts.
+    """
+    if weight.begun or weight.size > TRANSACTION_BYTES:
+        return weight.begun
+    declared_fits = weight.declared <= gas
+    if weight.estimate is None:
+        return declared_fits
+    return weight.estimate <= gas + FIXED_GAS * declared_fits
 
 
 def alerts(chain: ChainView, own: OwnView) -> tuple[str, ...]:

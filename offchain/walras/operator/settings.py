@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from walras.chain.sender import SendPolicy
+from walras.chain.sender import MOST_GAS, SendPolicy
+from walras.documents import read_toml
 from walras.errors import ConfigError
+from walras.operator.decide import FIXED_GAS
 
 __all__ = ["ClearerSettings", "load_settings"]
 
@@ -43,9 +44,9 @@ class ClearerSettings(BaseSettings):
     max_failures: int = Field(5, ge=1, description="Failures in a row after which to halt.")
     least_balance: int = Field(10**16, ge=0, description="Wei below which to warn.")
     transaction_gas: int = Field(
-        2**24 - 2**19,
+        MOST_GAS - FIXED_GAS,
         ge=10**5,
-        description="Gas for the declared units of one transaction; larger batches go in chunks.",
+        description="Gas for the accounts of one transaction; larger batches go in chunks.",
     )
     tip: int | None = Field(None, ge=0, description="Priority fee; none: what the node suggests.")
     max_fee: int | None = Field(None, gt=0, description="Highest fee ever offered.")
@@ -102,12 +103,7 @@ def load_settings(file: Path | None = None, **options: Any) -> ClearerSettings:
 def _read(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
-    try:
-        values = tomllib.loads(file.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is not TOML: {error}") from None
+    values = read_toml(file)
     for name in ("seed", "state_dir"):
         if isinstance(values.get(name), str):
             values[name] = file.parent / Path(values[name]).expanduser()

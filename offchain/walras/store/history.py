@@ -5,12 +5,11 @@ Everything in it comes from the chain and can be built again; a row is forgotten
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, Connection, Table, delete, func, insert, select
+from sqlalchemy import Column, Table, func, select
 
 from walras.batch import Product
 from walras.history import (
@@ -21,6 +20,7 @@ from walras.history import (
     PriceLine,
     ShadowLine,
 )
+from walras.store.base import Cursor, MarketStore, plain
 from walras.store.history_tables import (
     ACCOUNTS,
     BATCHES,
@@ -32,13 +32,8 @@ from walras.store.history_tables import (
     SCALES,
     SHADOWS,
 )
-from walras.store.journal import Cursor
-from walras.store.tables import explained, open_database
 
 __all__ = ["Declared", "Index", "Line", "Scale"]
-
-REORG_DEPTH: Final = 256  # cursors kept to find where two histories part
-
 
 _ALL: Final = (BATCHES, PRICES, ACCOUNTS, FILLS, SHADOWS, GAS, SCALES, DECLARED)
 
@@ -78,52 +73,36 @@ _TABLE_OF: Final[Mapping[type[Any], Table]] = {
 }
 
 
-class Index:
+class Index(MarketStore):
     """The history of one market. Raises StoreError when the database cannot be used."""
-
-    def __init__(self, url: str, chain_id: int, market: str) -> None:
-        self._market: dict[str, Any] = {"chain_id": chain_id, "market": market}
-        self._engine = open_database(url)
-
-    def close(self) -> None:
-        """Release the database."""
-        self._engine.dispose()
 
     # ---------------------------------------------------------------------------- following
 
     def cursors(self) -> tuple[Cursor, ...]:
         """Blocks up to which it was complete, newest first."""
-        c = CURSORS.c
-        query = self._rows(CURSORS, c.number, c.hash).order_by(c.number.desc()).limit(REORG_DEPTH)
-        return tuple(Cursor(number, bytes(digest)) for number, digest in self._all(query))
+        return self._cursors(CURSORS)
 
     def advance(self, to: Cursor, lines: Iterable[Line]) -> None:
         """Take in rows of all blocks up to `to`."""
         rows: dict[Table, list[dict[str, Any]]] = {}
         for line in lines:
-            rows.setdefault(_TABLE_OF[type(line)], []).append(self._market | _plain(line))
+            rows.setdefault(_TABLE_OF[type(line)], []).append(plain(line))
+        number = CURSORS.c.number
         with self._transaction() as run:
             for table_, values in rows.items():
-                run.execute(insert(table_), values)
-            run.execute(insert(CURSORS), self._market | {"number": to.number, "hash": to.hash})
-            kept = (
-                select(CURSORS.c.number)
-                .where(*self._mine(CURSORS))
-                .order_by(CURSORS.c.number.desc())
-                .limit(1)
-                .offset(REORG_DEPTH)
-            )
-            oldest = run.execute(kept).scalar()
+                self._add(run, table_, values)
+            self._add(run, CURSORS, [plain(to)])
+            newest_first = self._rows(CURSORS, number).order_by(number.desc())
+            oldest = run.execute(newest_first.limit(1).offset(self.reorg_depth)).scalar()
             if oldest is not None:
-                run.execute(delete(CURSORS).where(*self._mine(CURSORS), CURSORS.c.number <= oldest))
+                self._drop(run, CURSORS, number <= oldest)
 
     def rewind(self, to: int) -> None:
         """Forget everything of blocks after number `to`."""
         with self._transaction() as run:
             for table_ in _ALL:
-                later = table_.c.block_number > to
-                run.execute(delete(table_).where(*self._mine(table_), later))
-            run.execute(delete(CURSORS).where(*self._mine(CURSORS), CURSORS.c.number > to))
+                self._drop(run, table_, table_.c.block_number > to)
+            self._drop(run, CURSORS, CURSORS.c.number > to)
 
     def products(self) -> dict[int, Product]:
         """Products seen, with their newest scale and reference; houses are not known."""
@@ -187,8 +166,8 @@ class Index:
             query = query.where(table_.c.batch <= last)
         if account is not None:
             query = query.where(table_.c.account == account)
-        order = [table_.c.batch, *(c for c in table_.primary_key if c.name not in self._market)]
-        with explained(str(self._engine.url)), self._engine.connect() as run:
+        order = [table_.c.batch, *(c for c in table_.primary_key if c.name not in self._key)]
+        with self._connection() as run:
             for row in run.execution_options(yield_per=1_000).execute(query.order_by(*order)):
                 yield kind(*row)
 
@@ -204,22 +183,3 @@ class Index:
             newest, (key == newest.c.key) & (table_.c.block_number == newest.c.block)
         )
         return {row[0]: row[1] for row in self._all(query)}
-
-    def _rows(self, table_: Table, *columns: Any) -> Any:
-        return select(*columns).where(*self._mine(table_))
-
-    def _mine(self, table_: Table) -> tuple[Any, ...]:
-        return tuple(table_.c[name] == value for name, value in self._market.items())
-
-    def _all(self, query: Any) -> Sequence[Any]:
-        with explained(str(self._engine.url)), self._engine.connect() as run:
-            return run.execute(query).all()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with explained(str(self._engine.url)), self._engine.begin() as run:
-            yield run
-
-
-def _plain(line: Line) -> dict[str, Any]:
-    return {name: getattr(line, name) for name in type(line).__dataclass_fields__}

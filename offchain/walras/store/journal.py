@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import func
 
 from walras.bodies import Body
 from walras.chain.sender import Attempt
+from walras.store.base import Cursor, MarketStore, plain
 from walras.store.tables import (
     ATTEMPTS,
     BLOCKS,
@@ -26,24 +26,14 @@ from walras.store.tables import (
     PRICES,
     SEALS,
     STOOD,
-    explained,
-    open_database,
 )
 
-__all__ = ["Cursor", "Journal", "SealRecord"]
+__all__ = ["Journal", "SealRecord"]
 
 T = TypeVar("T")
 
 _PART: Final = 500  # values of a condition
-REORG_DEPTH: Final = 256  # observed blocks kept to find where two histories part
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last block whose events are in the journal."""
-
-    number: int
-    hash: bytes
+_PLACE: Final = ("block_number", "log_index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +48,8 @@ class SealRecord:
     ciphertext: bytes | None
 
 
-class Journal:
+class Journal(MarketStore):
     """The journal of one market. Raises StoreError when the database cannot be used."""
-
-    def __init__(self, url: str, chain_id: int, market: str) -> None:
-        self._key: dict[str, Any] = {"chain_id": chain_id, "market": market}
-        self._engine = open_database(url)
-
-    def close(self) -> None:
-        """Release the database."""
-        self._engine.dispose()
 
     # -------------------------------------------------------------------------- what was seen
 
@@ -78,12 +60,7 @@ class Journal:
 
     def known_blocks(self) -> tuple[Cursor, ...]:
         """The latest blocks seen, newest first."""
-        query = (
-            self._rows(BLOCKS, BLOCKS.c.number, BLOCKS.c.hash)
-            .order_by(BLOCKS.c.number.desc())
-            .limit(REORG_DEPTH)
-        )
-        return tuple(Cursor(number, digest) for number, digest in self._all(query))
+        return self._cursors(BLOCKS)
 
     def advance(
         self,
@@ -98,29 +75,19 @@ class Journal:
         submissions that began to stand.
         """
         with self._transaction() as run:
-            run.execute(insert(BLOCKS), self._key | {"number": to.number, "hash": to.hash})
-            stale = to.number - REORG_DEPTH * 4
-            run.execute(delete(BLOCKS).where(*self._mine(BLOCKS), BLOCKS.c.number < stale))
-            if seals:
-                run.execute(insert(SEALS), [self._key | _plain(seal) for seal in seals])
-            if leaks:
-                names = ("batch", "block_number", "log_index")
-                run.execute(
-                    insert(LEAKS),
-                    [self._key | dict(zip(names, leak, strict=True)) for leak in leaks],
-                )
-            if stood:
-                names = ("account", "block_number", "log_index")
-                run.execute(
-                    insert(STOOD), [self._key | dict(zip(names, one, strict=True)) for one in stood]
-                )
+            self._add(run, BLOCKS, [plain(to)])
+            self._drop(run, BLOCKS, BLOCKS.c.number < self._stale(to))
+            self._add(run, SEALS, map(plain, seals))
+            for table, first, places in ((LEAKS, "batch", leaks), (STOOD, "account", stood)):
+                names = (first, *_PLACE)
+                self._add(run, table, (dict(zip(names, place, strict=True)) for place in places))
 
     def rewind(self, to: int) -> None:
         """Forget everything seen in blocks after number `to`."""
         with self._transaction() as run:
-            run.execute(delete(BLOCKS).where(*self._mine(BLOCKS), BLOCKS.c.number > to))
+            self._drop(run, BLOCKS, BLOCKS.c.number > to)
             for table in (SEALS, LEAKS, STOOD):
-                run.execute(delete(table).where(*self._mine(table), table.c.block_number > to))
+                self._drop(run, table, table.c.block_number > to)
 
     def seals(self, batch: int) -> tuple[SealRecord, ...]:
         """Seals and cancellations of a batch in chain order."""
@@ -140,8 +107,7 @@ class Journal:
         `standing` are second words of the accounts that stand now; what stood lately is kept, too,
         since the chain may be reorganised. Nonces stay bounded.
         """
-        newest = self.cursor()
-        stale = (0 if newest is None else newest.number) - REORG_DEPTH * 4
+        stale = self._stale(self.cursor())
         bodies = self._rows(BODIES, BODIES.c.hash).where(BODIES.c.block_number < stale)
         owners = self._rows(STOOD, STOOD.c.account).where(STOOD.c.block_number < stale)
         dead = {bytes(row[0]) for row in self._all(bodies)}.difference(standing.values())
@@ -149,14 +115,13 @@ class Journal:
         last = self.nonces_used() - 1
         with self._transaction() as run:
             for table in (SEALS, LOCK_OUTS, PRICES, EFFECTS):
-                run.execute(delete(table).where(*self._mine(table), table.c.batch < before))
-            old = (ATTEMPTS.c.batch < before) & (ATTEMPTS.c.nonce < last)
-            run.execute(delete(ATTEMPTS).where(*self._mine(ATTEMPTS), old))
+                self._drop(run, table, table.c.batch < before)
+            self._drop(run, ATTEMPTS, ATTEMPTS.c.batch < before, ATTEMPTS.c.nonce < last)
             for some in _in_parts(dead):
-                run.execute(delete(BODIES).where(*self._mine(BODIES), BODIES.c.hash.in_(some)))
+                self._drop(run, BODIES, BODIES.c.hash.in_(some))
             for some in _in_parts(left):
-                gone = (STOOD.c.block_number < stale) & STOOD.c.account.in_(some)
-                run.execute(delete(STOOD).where(*self._mine(STOOD), gone))
+                old = STOOD.c.block_number < stale
+                self._drop(run, STOOD, old, STOOD.c.account.in_(some))
 
     def leaks(self) -> tuple[int, ...]:
         """Batches whose key was shown before their lock-out, ascending."""
@@ -167,10 +132,9 @@ class Journal:
 
     def remember_lock_out(self, batch: int, block_hash: bytes) -> None:
         """Note the lock-out block on whose content the key of `batch` is published."""
-        row = self._key | {"batch": batch, "hash": block_hash}
         with self._transaction() as run:
-            run.execute(delete(LOCK_OUTS).where(*self._mine(LOCK_OUTS), LOCK_OUTS.c.batch == batch))
-            run.execute(insert(LOCK_OUTS), row)
+            self._drop(run, LOCK_OUTS, LOCK_OUTS.c.batch == batch)
+            self._add(run, LOCK_OUTS, [{"batch": batch, "hash": block_hash}])
 
     def lock_out(self, batch: int) -> bytes | None:
         """Hash of the lock-out block noted for `batch`."""
@@ -194,8 +158,8 @@ class Journal:
         )
         c = PRICES.c
         with self._transaction() as run:
-            run.execute(delete(PRICES).where(*self._mine(PRICES), c.batch == batch, c.book == book))
-            run.execute(insert(PRICES), self._key | {"batch": batch, "book": book, "prices": text})
+            self._drop(run, PRICES, c.batch == batch, c.book == book)
+            self._add(run, PRICES, [{"batch": batch, "book": book, "prices": text}])
 
     def prices(
         self, batch: int, book: bytes
@@ -216,13 +180,12 @@ class Journal:
         """Keep (digest, effects) of the chunks of a batch, in order, until they are applied."""
         known = {digest for digest, _ in self.effects(batch)}
         rows = [
-            self._key | {"digest": digest, "batch": batch, "chunk": number, "effects": effects}
+            {"digest": digest, "batch": batch, "chunk": number, "effects": effects}
             for number, (digest, effects) in enumerate(chunks)
             if digest not in known
         ]
-        if rows:
-            with self._transaction() as run:
-                run.execute(insert(EFFECTS), rows)
+        with self._transaction() as run:
+            self._add(run, EFFECTS, rows)
 
     def effects(self, batch: int) -> tuple[tuple[bytes, bytes], ...]:
         """(digest, effects) kept for a batch, by chunk."""
@@ -240,27 +203,27 @@ class Journal:
 
     def keep(self, bodies: Iterable[Body]) -> None:
         """Keep bodies under their hashes."""
-        rows = {body.hash: body for body in bodies}
-        if not rows:
-            return
         newest = self.cursor()
-        seen = self._key | {"block_number": 0 if newest is None else newest.number}
+        seen = 0 if newest is None else newest.number
+        rows = {
+            body.hash: {
+                "hash": body.hash,
+                "block_number": seen,
+                "body": body.body,
+                "done": json.dumps([str(d) for d in body.done]),
+            }
+            for body in bodies
+        }
         with self._transaction() as run:
             for some in _in_parts(rows):
-                run.execute(delete(BODIES).where(*self._mine(BODIES), BODIES.c.hash.in_(some)))
-            run.execute(
-                insert(BODIES),
-                [
-                    seen | {"hash": h, "body": b.body, "done": json.dumps([str(d) for d in b.done])}
-                    for h, b in rows.items()
-                ],
-            )
+                self._drop(run, BODIES, BODIES.c.hash.in_(some))
+            self._add(run, BODIES, rows.values())
 
     # ------------------------------------------------------------------------- transactions
 
     def record_attempt(self, batch: int, action: str, attempt: Attempt) -> None:
         """Keep a signed transaction before any node sees it."""
-        row = self._key | {
+        row = {
             "hash": attempt.hash,
             "batch": batch,
             "action": action,
@@ -269,11 +232,9 @@ class Journal:
             "tip": str(attempt.tip),
         }
         with self._transaction() as run:
-            known = select(ATTEMPTS.c.hash).where(
-                *self._mine(ATTEMPTS), ATTEMPTS.c.hash == attempt.hash
-            )
+            known = self._rows(ATTEMPTS, ATTEMPTS.c.hash).where(ATTEMPTS.c.hash == attempt.hash)
             if run.execute(known).first() is None:
-                run.execute(insert(ATTEMPTS), row)
+                self._add(run, ATTEMPTS, [row])
 
     def attempts(self, batch: int, action: str) -> tuple[Attempt, ...]:
         """Signed transactions of one action on a batch, by nonce and fee."""
@@ -288,26 +249,9 @@ class Journal:
         rows = self._all(self._rows(ATTEMPTS, func.max(ATTEMPTS.c.nonce)))
         return 0 if rows[0][0] is None else int(rows[0][0]) + 1
 
-    # ---------------------------------------------------------------------------------- plumbing
-
-    def _rows(self, table: Table, *columns: Any) -> Any:
-        return select(*columns).where(*self._mine(table))
-
-    def _mine(self, table: Table) -> tuple[Any, ...]:
-        return tuple(table.c[name] == value for name, value in self._key.items())
-
-    def _all(self, query: Any) -> Sequence[Any]:
-        with explained(str(self._engine.url)), self._engine.connect() as run:
-            return run.execute(query).all()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with explained(str(self._engine.url)), self._engine.begin() as run:
-            yield run
-
-
-def _plain(seal: SealRecord) -> dict[str, Any]:
-    return {name: getattr(seal, name) for name in SealRecord.__dataclass_fields__}
+    def _stale(self, newest: Cursor | None) -> int:
+        """Blocks before it are older than any reorganisation."""
+        return (0 if newest is None else newest.number) - self.reorg_depth * 4
 
 
 def _priced(text: str) -> tuple[dict[int, int], dict[bytes, tuple[int, ...]]]:

@@ -94,6 +94,12 @@ def beyond_the_ends() -> tuple[Bidder, ...]:
     )
 
 
+def cliff() -> tuple[Bidder, ...]:
+    """So steep a step that the floor of its S is worth units of cash: [C-3] has to say so."""
+    steep = Cost((Term(0, 1), Term(1, 1)), 0, 0, (Step(3, 1 << 100),), ())
+    return (bidder(buy(0, 110, 10), sell(1, 90, 10), costs=(steep,)), *sellers(100, 99))
+
+
 def overlapping() -> tuple[Bidder, ...]:
     """Three auths in two costs each; another account's budget in lots of cash."""
     soft = Cost((Term(1, 1), Term(2, -2)), -CASH, 2 * CASH, (Step(9, 5),), (Step(7, 3),))
@@ -293,6 +299,7 @@ BOOKS = (
     Book("imperfect substitutes", PAIR, imperfect()),
     Book("as many sold as bought", PAIR, paired()),
     Book("beyond the ends of a cost", PAIR, beyond_the_ends()),
+    Book("a cost that falls off", PAIR, cliff()),
     Book("overlapping costs and a budget", market(*[product()] * 3), overlapping()),
     Book("costs of void submissions", PAIR, void_costs(), lies=True),
     Book("limits", market(product()), limits(), lies=True),

@@ -1,0 +1,104 @@
+"""What a standing order traded: from the index that `walras history` keeps, or from the chain."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from eth_utils.address import to_canonical_address
+
+from walras.chain import events
+from walras.chain.market import Market
+from walras.chain.postings import read_posting
+from walras.cli.history import index_file, update
+from walras.cli.session import Session
+from walras.history import AccountLine
+from walras.orders.history import Followed, Shown, follow
+from walras.orders.progress import Fill
+from walras.store.history import Index
+
+__all__ = ["followed"]
+
+
+def followed(session: Session, owner: str) -> Followed | None:
+    """What the last standing submission of ``owner`` traded; None if none was ever shown.
+
+    An index is brought up to the chain's head first; its rows are those that the calldata of the
+    settlements since it joined would give.
+    """
+    market, file = session.market, index_file(session)
+    if file.is_file():
+        index = Index(f"sqlite:///{file}", session.client.chain_id, market.address)
+        try:
+            if index.cursors():
+                update(session, index)
+                lines = _last_stand(index, to_canonical_address(owner))
+                if lines and _readable(index, lines):
+                    return _from_index(market, index, lines)
+        finally:
+            index.close()
+    return _from_chain(market, owner)
+
+
+def _last_stand(index: Index, account: bytes) -> list[AccountLine]:
+    """The batches of the submission that stood last, ascending; its amendment begins anew."""
+    stands: list[list[AccountLine]] = [[]]
+    for line in index.accounts(account=account):
+        if line.change == "joined":
+            stands.append([])
+        if line.standing or line.change == "joined":
+            stands[-1].append(line)
+        if line.change == "amended":
+            stands.append([])
+    return next((lines for lines in reversed(stands) if lines), [])
+
+
+def _readable(index: Index, lines: Sequence[AccountLine]) -> bool:
+    """Whether no settlement since was hidden by a contract in between."""
+    return all(p.house is not None for p in index.prices(lines[0].batch, lines[-1].batch))
+
+
+def _from_index(market: Market, index: Index, lines: Sequence[AccountLine]) -> Followed | None:
+    """The rows of its batches, with the body and the progress that the last one shows."""
+    first, last = lines[0], lines[-1]
+    settled = market.settled_event(last.batch)
+    if settled is None:
+        return None
+    posting = read_posting(market, settled, market.seals(last.batch))
+    found = follow(last.account, [Shown(last.batch, posting, bool(last.reason))])
+    if found is None:
+        return None
+    rates: dict[int, dict[int, int]] = defaultdict(dict)
+    for fill in index.fills(first.batch, last.batch, last.account):
+        rates[fill.batch][fill.auth] = fill.rate
+    prices: dict[int, dict[int, int]] = defaultdict(dict)
+    for price in index.prices(first.batch, last.batch):
+        prices[price.batch][price.product] = price.price
+    products, auths = set(found.submission.products), range(len(found.submission.auths))
+    return replace(
+        found,
+        first=first.batch,
+        fills=[
+            Fill(b, tuple(rates[b].get(j, 0) for j in auths), prices[b])
+            for b in (line.batch for line in lines)
+            if products <= prices[b].keys()
+        ],
+        voids=[line.batch for line in lines if line.reason],
+    )
+
+
+def _from_chain(market: Market, owner: str) -> Followed | None:
+    history = market.history([events.Joined, events.Settled, events.Voided])
+    joined = [e.batch for e in history if isinstance(e, events.Joined) and e.account == owner]
+    if not joined:
+        return None
+    voids = {e.batch for e in history if isinstance(e, events.Voided) and e.account == owner}
+    settled = [e for e in history if isinstance(e, events.Settled) and e.batch >= joined[-1]]
+    return follow(to_canonical_address(owner), _shown(market, settled, voids))
+
+
+def _shown(market: Market, settled: Sequence[events.Settled], voids: set[int]) -> Iterator[Shown]:
+    for event in sorted(settled, key=lambda e: e.batch):
+        posting = read_posting(market, event, market.seals(event.batch))
+        yield Shown(event.batch, posting, event.batch in voids)
