@@ -55,7 +55,8 @@ class Effect:
 def with_siblings(products: Iterable[int]) -> frozenset[int]:
     """``products`` and those that share a ledger word with one of them.
 
-    ``AccountState.lots`` must hold all of these balances for its effect to be right.
+    ``AccountState.lots`` must hold all of these balances, and that of its home product, for its
+    effect to be right.
     """
     return frozenset(k ^ side for k in products for side in (0, 1))
 
