@@ -12,6 +12,13 @@ library Wire {
         }
     }
 
+    /// @return field byte i of a word, from the high end
+    function octet(uint256 word, uint256 i) internal pure returns (uint256 field) {
+        assembly ("memory-safe") {
+            field := byte(i, word)
+        }
+    }
+
     /// @dev A leg of an auth or a term of a cost: index u8 ‖ factor i24.
     function term(uint256 pos) internal pure returns (uint256 index, int256 factor) {
         unchecked {
@@ -23,6 +30,12 @@ library Wire {
     function abs(int256 x) internal pure returns (uint256) {
         unchecked {
             return uint256(x < 0 ? -x : x);
+        }
+    }
+
+    function min(int256 x, int256 y) internal pure returns (int256 z) {
+        assembly ("memory-safe") {
+            z := xor(y, mul(xor(x, y), slt(x, y)))
         }
     }
 
