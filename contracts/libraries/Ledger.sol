@@ -111,13 +111,13 @@ library Ledger {
     }
 
     /// @dev Moves the balances of a submission that trades. Requires {cover} before. Leaves the account's own word to the caller.
-    /// @return moved whether that word is another
+    /// @return changed whether that word is another
     function trade(Data storage ledger, address owner, Holding memory a, Reading memory r, Effects.Data memory effects)
         internal
-        returns (bool moved)
+        returns (bool changed)
     {
         unchecked {
-            moved = r.cash != 0 || r.homed;
+            changed = r.cash != 0 || r.homed;
             (Entry memory e, Entry memory odd, Entry[] memory entries) = (r.entry, r.entry, r.entries);
             uint256 left = r.count;
             while (left != 0) {
@@ -128,9 +128,9 @@ library Ledger {
                 --left;
                 uint256 id = e.line.id;
                 uint256 before = e.balance;
-                uint256 word = _moved(owner, uint16(id), before, e.fill);
+                uint256 word = moved(owner, uint16(id), before, e.fill);
                 if (a.homeProduct == id + 1) {
-                    if (e.fill != 0) moved = true;
+                    if (e.fill != 0) changed = true;
                     a.home = word;
                     continue;
                 }
@@ -148,7 +148,7 @@ library Ledger {
                     --left;
                     if (e.fill == 0 && odd.fill == 0) continue;
                     before |= odd.balance;
-                    word |= _moved(owner, uint16(id + 1), odd.balance, odd.fill) << 128;
+                    word |= moved(owner, uint16(id + 1), odd.balance, odd.fill) << 128;
                 } else {
                     if (e.fill == 0) continue;
                     // the other half of the word is of no product of this submission, or of the home product, which never lies here
@@ -159,12 +159,12 @@ library Ledger {
                 if (effects.start == 0) ledger.pairs[owner][id >> 1] = word;
                 else effects.pair(id >> 1, word, before == 0);
             }
-            if (moved) a.cash = _moved(owner, CASH, a.cash, r.cash);
+            if (changed) a.cash = moved(owner, CASH, a.cash, r.cash);
         }
     }
 
     /// @dev A covered account never falls below zero; no settlement that clears lifts one past custody. Wrong prices might.
-    function _moved(address owner, uint16 asset, uint256 balance, int256 by) private pure returns (uint256) {
+    function moved(address owner, uint16 asset, uint256 balance, int256 by) internal pure returns (uint256) {
         unchecked {
             uint256 next = balance + uint256(by);
             // below zero is above 2^255

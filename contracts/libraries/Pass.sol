@@ -12,6 +12,7 @@ import {Ledger} from "./Ledger.sol";
 import {Market} from "./Market.sol";
 import {Reasons} from "./Reasons.sol";
 import {Seal} from "./Seal.sol";
+import {Single} from "./Single.sol";
 import {Input, Reading, Submission} from "./Submission.sol";
 import {Wire} from "./Wire.sol";
 
@@ -109,11 +110,13 @@ library Pass {
         Holding memory a = w.account;
         stored.load(a);
         (w.changed, w.sealHash) = (false, a.sealHash);
-        if (a.flags & AccountWords.STANDING != 0) {
-            if (a.flags & AccountWords.PAUSED != 0) revert IWalras.AccountNotLive(w.owner);
+        uint256 flags = a.flags;
+        if (flags & (AccountWords.STANDING | AccountWords.PAUSED) == AccountWords.STANDING) {
             _goOn(s, w, end);
         } else {
-            if (a.batch != w.terms.batch) revert IWalras.AccountNotLive(w.owner);
+            if (Wire.either(flags & AccountWords.STANDING != 0, a.batch != w.terms.batch)) {
+                revert IWalras.AccountNotLive(w.owner);
+            }
             uint256 reason = _trade(s, w, _sealed(w), true);
             if (w.reading.kind == 1) _join(w, reason);
         }
@@ -128,10 +131,29 @@ library Pass {
 
     /// @dev An account that stands.
     function _goOn(Market.State storage s, Work memory w, uint256 end) private {
-        bool amended = w.account.flags & AccountWords.AMENDED != 0;
-        bool solvent = _charge(w.terms, w.run, w.account);
-        _stay(w, _trade(s, w, _stood(w), solvent));
-        if (amended) _amend(s, w, end);
+        (Holding memory a, Input memory input) = (w.account, w.input);
+        uint256 flags = a.flags;
+        bool solvent = _charge(w.terms, w.run, a);
+        uint256 body = _stood(w);
+        uint256 length = w.length;
+        uint256 behind;
+        unchecked {
+            behind = body + length;
+        }
+        if (Wire.both(flags == AccountWords.STANDING, Wire.both(solvent, input.shadowCount == 0))) {
+            (bool done, bool moved) = Single.trade(w.reading.curve, w.board, a, w.run, body, behind, w.terms.lockOut);
+            if (moved) {
+                w.changed = true;
+                if (input.doneCount != 0) a.sealHash = Seal.standHash(body, length, DONE_BYTES);
+            }
+            if (done) return;
+        }
+        (input.pos, input.end, input.done, input.units) = (body, behind, behind, a.units);
+        unchecked {
+            (input.shadows, input.length) = (behind + DONE_BYTES * input.doneCount, Seal.BODY + length);
+        }
+        _stay(w, _trade(s, w, _read(w), solvent));
+        if (flags & AccountWords.AMENDED != 0) _amend(s, w, end);
     }
 
     /// @dev Rent owed from before, and of this batch if the account can pay it. From here its cash is net.
@@ -156,17 +178,14 @@ library Pass {
         (a.cash, a.batch) = (cash, mark);
     }
 
-    /// @dev A standing submission, up to rule 7.
-    function _stood(Work memory w) private pure returns (uint256) {
+    /// @return body memory address of a standing submission, if it is the one whose hash is stored
+    function _stood(Work memory w) private pure returns (uint256 body) {
         unchecked {
-            Input memory input = w.input;
-            uint256 length = w.length;
-            uint256 behind = length + DONE_BYTES * input.doneCount;
-            uint256 pos = Seal.load(w.buffer, Seal.TAG_STAND, bytes32(length), w.source, w.next - w.source);
-            if (Seal.hash(pos, behind) != w.sealHash) revert IWalras.WrongCiphertext(w.owner);
-            (input.pos, input.end, input.done, input.shadows) = (pos, pos + length, pos + length, pos + behind);
-            (input.length, input.units) = (Seal.BODY + length, w.account.units);
-            return _read(w);
+            (uint256 source, uint256 length) = (w.source, w.length);
+            body = Seal.load(w.buffer, Seal.TAG_STAND, bytes32(length), source, w.next - source);
+            if (Seal.hash(body, length + DONE_BYTES * w.input.doneCount) != w.sealHash) {
+                revert IWalras.WrongCiphertext(w.owner);
+            }
         }
     }
 
@@ -202,6 +221,7 @@ library Pass {
         }
     }
 
+    /// @dev Rules 1 to 7.
     function _read(Work memory w) private pure returns (uint256 reason) {
         Reading memory r = w.reading;
         reason = Submission.read(r, w.board, w.input);

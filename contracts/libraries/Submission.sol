@@ -307,19 +307,26 @@ library Submission {
     /// @dev Cover and payment.
     function _pay(Reading memory r, Curve.Data memory c, int256 pi) private pure {
         unchecked {
-            uint256 pay = c.bid > 0 ? _valueUp(uint256(c.bid), c.buy) : 0;
+            uint256 pay = c.bid > 0 ? valueUp(uint256(c.bid), c.buy) : 0;
             if (c.ask < 0) {
-                uint256 payToSell = _valueUp(uint256(-c.ask), c.sell);
+                uint256 payToSell = valueUp(uint256(-c.ask), c.sell);
                 if (payToSell > pay) pay = payToSell;
             }
             r.cover += pay;
-            // |pi|·|rate| < 2^162·2^92; an arithmetic shift rounds toward minus infinity: the payer's ulp up, the receiver's down
             int256 rate = c.rate;
             if (rate != 0) {
-                r.cash += (-pi * rate) >> PAYMENT_SHIFT;
+                r.cash += payment(pi, rate);
                 r.moves = true;
             }
             r.loss += c.loss;
+        }
+    }
+
+    /// @return cash {cash X40} received for a rate: |pi|·|rate| < 2^162·2^92
+    function payment(int256 pi, int256 rate) internal pure returns (int256 cash) {
+        unchecked {
+            // an arithmetic shift rounds toward minus infinity: the payer's ulp up, the receiver's down
+            return (-pi * rate) >> PAYMENT_SHIFT;
         }
     }
 
@@ -357,7 +364,7 @@ library Submission {
     }
 
     /// @return {cash X40} ⌈price X40 · quantity X44⌉
-    function _valueUp(uint256 price, uint256 quantity) private pure returns (uint256) {
+    function valueUp(uint256 price, uint256 quantity) internal pure returns (uint256) {
         unchecked {
             return (price * quantity + (1 << LOT_BITS) - 1) >> LOT_BITS;
         }

@@ -46,6 +46,13 @@ library Wire {
         }
     }
 
+    /// @dev The same for a && b.
+    function both(bool a, bool b) internal pure returns (bool c) {
+        assembly ("memory-safe") {
+            c := and(a, b)
+        }
+    }
+
     /// @dev Writes zeros.
     function clear(uint256 pos, uint256 size) internal pure {
         assembly ("memory-safe") {
