@@ -67,7 +67,7 @@ library Single {
             run.cash += cash;
             a.home = Ledger.moved(run.last, uint16(line.id), a.home, fill);
             a.cash = Ledger.moved(run.last, CASH, a.cash, cash);
-            fill += int256(Wire.load(progress)) >> 128;
+            fill += int256(Wire.load(progress)) >> 128; // of no meaning without limits
             assembly ("memory-safe") {
                 mstore(progress, shl(128, fill))
             }
@@ -97,7 +97,8 @@ library Single {
         }
     }
 
-    /// @return most {lot X44} that the limit leaves of so much; 0 if the rate takes it all, so that this is the end
+    /// @dev The widths are no less than the rate: one below what the limit leaves is never cut, and any other is cut to that and ends.
+    /// @return most {lot X44} that the limit leaves of so much; 0 if this is the end
     function _limited(uint256 limits, uint256 progress, uint256 head, uint256 rate, uint256 left)
         private
         pure

@@ -12,11 +12,13 @@ import pytest
 
 from tests.contract.chunks import cut
 from tests.contract.days import Days, buy, limited, sell
-from tests.contract.support import ALL, OPERATOR, Bench
+from tests.contract.support import ALL, OPERATOR, Bench, storage_slot
 from walras.auths import Auth, Leg, Step
 from walras.batch import CASH
-from walras.numbers import X40, X44, X84
+from walras.numbers import MAX_CURVE_PRICE, X40, X44, X84
 from walras.schedule import Phase
+from walras.sealing import keccak256
+from walras.submission import VoidReason
 
 pytestmark = pytest.mark.chain
 
@@ -100,15 +102,41 @@ def test_chunks_record_the_same(days: Days) -> None:
     days.check(names, chunked.state, chunked.settlement, before, ticks)
 
 
-def test_limit_reached_to_the_unit_is_the_end(days: Days) -> None:
+@pytest.mark.parametrize("width", [40, 50])
+def test_limit_reached_to_the_unit_is_the_end(days: Days, width: int) -> None:
+    """Cut by the limit, or by a last whole step that is just what is left."""
     bench = days.bench
-    days.seal("a", limited(buy(110, 40), high=100))
-    days.seal("b", limited(sell(90, 40), low=100))
+    days.seal("a", limited(buy(110, width), high=100))
+    days.seal("b", limited(sell(90, width), low=100))
     days.settle()
-    for batch in (2, 3):
+    for batch in range(2, 2 + 99 // width):
         assert len(days.standing) == 2
         days.day(batch)
     assert not days.standing
     for name, lots in (("a", 100), ("b", -100)):
         assert bench.balance(days.names[name], 0) == (10**6 + lots) * X44
         assert days.flags(name) == 0
+
+
+@pytest.mark.parametrize(("early", "reasons"), [(1, [VoidReason.EXPIRED]), (0, [])])
+def test_valid_until_the_lock_out_itself(days: Days, early: int, reasons: list[VoidReason]) -> None:
+    end = days.bench.time(2, Phase.LOCKED_OUT) - early
+    days.seal("a", limited(buy(101, 40), high=10**6), valid_until=end)
+    days.seal("b", sell(99, 40))
+    days.settle()
+    assert list(days.day(2).voids.values()) == reasons
+
+
+def test_curve_that_ends_too_low_at_a_larger_tick(days: Days) -> None:
+    bench, tick = days.bench, days.state([]).ticks[0]
+    days.seal("a", Auth((Leg(0, 1),), 2 * tick - MAX_CURVE_PRICE, 0, (Step(1, 0),), ()))
+    days.seal("b", buy(99, 10))
+    days.settle()
+    assert len(days.standing) == 2
+    slot = keccak256(bytes(32) + int(storage_slot("products"), 16).to_bytes(32)).hex()
+    word = int(bench.chain.rpc("eth_getStorageAt", bench.market, f"0x{slot}", "latest"), 16)
+    word |= 255 << 232  # tickBps
+    bench.chain.rpc("anvil_setStorageAt", bench.market, f"0x{slot}", f"0x{word:064x}")
+    assert days.state([]).ticks[0] > 3 * tick
+    assert list(days.day(2).voids.values()) == [VoidReason.MALFORMED]
+    assert len(days.standing) == 1
