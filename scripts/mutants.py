@@ -37,6 +37,7 @@ SETTLEMENT: Final = "contracts/libraries/Settlement.sol"
 WALRAS: Final = "contracts/Walras.sol"
 CLEARER: Final = "tests/adversarial/test_lying_clearer.py"
 ATTACKS: Final = "tests/adversarial/test_named_attacks.py"
+SINGLE: Final = "tests/contract/test_single.py"
 SETTLING: Final = "tests/contract/test_settlement.py"
 ESCROW: Final = "tests/contract/test_ledger.py"
 FUNDS: Final = "tests/contract/test_operator.py"
@@ -84,10 +85,16 @@ MUTANTS: Final = (
     settling("accounts-twice", "Pass", "<= uint160(run.last)", "< uint160(run.last)", CLEARER),
     settling("live-count", "Settlement", "run.listed != t.live", "false", CLEARER),
     settling("wrong-bytes", "Pass", "Seal.hash(pos, length) != sealHash", "false", CLEARER),
-    settling("wrong-body", "Pass", "Seal.hash(pos, length + done) != w.sealHash", "false", STANDS),
-    settling("expiry", "Pass", "validUntil < t.lockOut", "validUntil <= t.lockOut", ATTACKS),
+    settling(
+        "wrong-body",
+        "Pass",
+        "Seal.hash(body, length + DONE_BYTES * w.input.doneCount) != w.sealHash",
+        "false",
+        STANDS,
+    ),
+    settling("expiry", "Pass", "last < w.terms.lockOut", "last <= w.terms.lockOut", ATTACKS),
     settling("lots-cover", "Ledger", "covered = false;", "covered = true;", SETTLING),
-    settling("home-kept", "Ledger", "r.cash != 0 || r.homed", "r.cash != 0", SETTLING),
+    settling("home-kept", "Pass", "w.changed = r.homed;", "w.changed = false;", SETTLING),
     settling("unused-price", "Certificate", "if (!line.used)", "if (false)", CLEARER),
     settling("magic", "Seal", "if (magic != MAGIC) return 0;", "", SETTLING),
     settling("reference-cap", "Certificate", "if (move > most) move = most;", "", ATTACKS),
@@ -95,12 +102,19 @@ MUTANTS: Final = (
     settling(
         "payer-rounds-up",
         "Submission",
-        "(-pi * c.rate) >> PAYMENT_SHIFT",
-        "-((pi * c.rate) >> PAYMENT_SHIFT)",
+        "(-pi * rate) >> PAYMENT_SHIFT",
+        "-((pi * rate) >> PAYMENT_SHIFT)",
         SETTLING,
     ),
-    settling("cost-clears", "Costs", "if (above || below) revert", "if (above) revert", COSTS),
-    settling("shadow-range", "Costs", "|| shadow > top) revert", ") revert", COSTS),
+    settling(
+        "cost-clears",
+        "Costs",
+        "if (shadow != excused)",
+        "if (excess > 0 && shadow != excused)",
+        COSTS,
+    ),
+    settling("shadow-range", "Costs", ", shadow > curve.top)", ", false)", COSTS),
+    settling("end-of-single", "Single", "rate >= most", "rate > most", SINGLE),
     settling("uncovered-twice", "Pass", "flags & AccountWords.UNCOVERED;", "flags & 0;", STANDS),
     settling(
         "operator-first", "Settlement", "== Phase.CLEARING && msg", "== Phase.VOID && msg", CLEARER
