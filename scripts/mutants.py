@@ -37,6 +37,7 @@ SETTLEMENT: Final = "contracts/libraries/Settlement.sol"
 WALRAS: Final = "contracts/Walras.sol"
 CLEARER: Final = "tests/adversarial/test_lying_clearer.py"
 ATTACKS: Final = "tests/adversarial/test_named_discretion.py"
+SINGLE: Final = "tests/contract/test_single.py"
 SETTLING: Final = "tests/contract/test_settlement.py"
 ESCROW: Final = "tests/contract/test_ledger.py"
 FUNDS: Final = "tests/contract/test_operator.py"
@@ -86,10 +87,16 @@ MUTANTS: Final = (
     settling("accounts-twice", "Pass", "<= uint160(run.last)", "< uint160(run.last)", CLEARER),
     settling("live-count", "Settlement", "run.listed != t.live", "false", CLEARER),
     settling("wrong-bytes", "Pass", "Seal.hash(pos, length) != sealHash", "false", CLEARER),
-    settling("wrong-body", "Pass", "Seal.hash(pos, length + done) != w.sealHash", "false", STANDS),
-    settling("expiry", "Pass", "validUntil < t.lockOut", "validUntil <= t.lockOut", ATTACKS),
+    settling(
+        "wrong-body",
+        "Pass",
+        "Seal.hash(body, length + DONE_BYTES * w.input.doneCount) != w.sealHash",
+        "false",
+        STANDS,
+    ),
+    settling("expiry", "Pass", "last < w.terms.lockOut", "last <= w.terms.lockOut", ATTACKS),
     settling("lots-cover", "Ledger", "covered = false;", "covered = true;", SETTLING),
-    settling("home-kept", "Ledger", "r.cash != 0 || r.homed", "r.cash != 0", SETTLING),
+    settling("home-kept", "Pass", "w.changed = r.homed;", "w.changed = false;", SETTLING),
     settling("unused-price", "Certificate", "if (!line.used)", "if (false)", CLEARER),
     settling("magic", "Seal", "if (magic != MAGIC) return 0;", "", SETTLING),
     settling("reference-cap", "Certificate", "if (move > most) move = most;", "", ATTACKS),
@@ -97,37 +104,43 @@ MUTANTS: Final = (
     settling(
         "payer-rounds-up",
         "Submission",
-        "(-pi * c.rate) >> PAYMENT_SHIFT",
-        "-((pi * c.rate) >> PAYMENT_SHIFT)",
+        "(-pi * rate) >> PAYMENT_SHIFT",
+        "-((pi * rate) >> PAYMENT_SHIFT)",
         SETTLING,
     ),
-    settling("cost-clears", "Costs", "if (above || below) revert", "if (above) revert", COSTS),
-    settling("shadow-range", "Costs", "|| shadow > top) revert", ") revert", COSTS),
+    settling(
+        "cost-clears",
+        "Costs",
+        "if (shadow != excused)",
+        "if (excess > 0 && shadow != excused)",
+        COSTS,
+    ),
+    settling("shadow-range", "Costs", ", shadow > curve.top)", ", false)", COSTS),
+    settling("end-of-single", "Single", "rate >= most", "rate > most", SINGLE),
     settling("uncovered-twice", "Pass", "flags & AccountWords.UNCOVERED;", "flags & 0;", STANDS),
-    settling("paused", "Pass", "? flags & AccountWords.PAUSED != 0 :", "? false :", FLOWS),
+    settling(
+        "paused",
+        "Pass",
+        "(AccountWords.STANDING | AccountWords.PAUSED) ==",
+        "AccountWords.STANDING ==",
+        FLOWS,
+    ),
     settling(
         "sealed-progress",
         "Pass",
-        "if (input.doneCount != 0) revert IWalras.WrongItem(owner);",
+        "if (input.doneCount != 0) revert IWalras.WrongItem(w.owner);",
         "",
         FLOWS,
     ),
     settling("shadow-count", "Submission", "input.shadowCount != needed", "false", FLOWS),
     settling(
-        "cost-tolerance", "Costs", "c.excess > tolerance &&", "c.excess > tolerance + 1 &&", FLOWS
+        "cost-tolerance", "Costs", "(excess) <= tolerance)", "(excess) <= tolerance + 1)", FLOWS
     ),
-    settling(
-        "cost-end",
-        "Costs",
-        "c.excess < -tolerance && shadow != top;",
-        "c.excess < -tolerance;",
-        FLOWS,
-        BOOKS,
-    ),
-    settling("cost-floor", "Costs", "r.loss += c.curve.loss;", "", BOOKS),
-    settling("used-amendment", "Pass", "if (amendment.batch != t.batch) return offset;", "", FLOWS),
+    settling("cost-end", "Costs", "if (shadow != excused) revert", "revert", FLOWS, BOOKS),
+    settling("cost-floor", "Costs", "r.loss += curve.loss;", "", BOOKS),
+    settling("used-amendment", "Pass", "if (amendment.batch != w.terms.batch) return;", "", FLOWS),
     settling("amended-kind", "Pass", " && r.kind == 1 &&", " &&", STANDS, FLOWS),
-    settling("rent-once", "Pass", "(a.cash, a.batch) = (cash, t.mark);", "a.cash = cash;", STANDS),
+    settling("rent-once", "Pass", "(a.cash, a.batch) = (cash, mark);", "a.cash = cash;", STANDS),
     settling(
         "limit-reached",
         "Submission",

@@ -15,12 +15,17 @@ library Certificate {
     /// @dev Adds a trading submission to the board.
     function add(Reading memory r) internal pure {
         unchecked {
-            for (uint256 i; i < r.count; ++i) {
-                Entry memory e = r.entries[i];
+            (Entry memory e, Entry[] memory entries) = (r.entry, r.entries);
+            for (uint256 i = r.count; i != 0; --i) {
+                assembly ("memory-safe") {
+                    entries := add(entries, 32)
+                    e := mload(entries)
+                }
                 Line memory line = e.line;
-                line.demand += e.fill;
                 line.tolerance += e.tolerance;
                 line.gross += e.gross;
+                if (!r.moves) continue;
+                line.demand += e.fill;
                 line.volume += e.bought;
             }
         }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IWalras, VoidReason} from "../interfaces/IWalras.sol";
+import {IWalras} from "../interfaces/IWalras.sol";
 import {COST_GAS, LOT_BITS, MAX_TERMS, MAX_WEIGHT, SHADOW_BYTES, STEP_GAS, TERM_GAS} from "./Constants.sol";
 import {Curve} from "./Curve.sol";
+import {Reasons} from "./Reasons.sol";
 import {Input, Reading, Submission} from "./Submission.sol";
 import {Wire} from "./Wire.sol";
 
@@ -36,9 +37,9 @@ library Costs {
         unchecked {
             (uint256 end, uint256 auths, uint256 costs) = (input.end, r.auths, r.costs);
             for (uint256 j; j != auths; ++j) {
-                if (pos + Submission.AUTH_HEAD > end) return Submission.quit(r, VoidReason.MALFORMED);
+                if (pos + Submission.AUTH_HEAD > end) return Submission.quit(r, Reasons.MALFORMED);
                 pos += Submission.authSize(Wire.load(pos) >> 224);
-                if (pos > end) return Submission.quit(r, VoidReason.MALFORMED);
+                if (pos > end) return Submission.quit(r, Reasons.MALFORMED);
             }
             start = pos;
             _clear(r.coupling, costs, auths);
@@ -46,7 +47,7 @@ library Costs {
                 pos = _cost(r, input, pos, d);
                 if (pos == 0) return 0;
             }
-            if (pos != end) return Submission.quit(r, VoidReason.MALFORMED);
+            if (pos != end) return Submission.quit(r, Reasons.MALFORMED);
         }
     }
 
@@ -83,7 +84,7 @@ library Costs {
     /// @return next behind the cost
     function _cost(Reading memory r, Input memory input, uint256 pos, uint256 d) private pure returns (uint256 next) {
         unchecked {
-            if (pos + HEAD > input.end) return Submission.quit(r, VoidReason.MALFORMED);
+            if (pos + HEAD > input.end) return Submission.quit(r, Reasons.MALFORMED);
             uint256 head = Wire.load(pos) >> 232;
             uint256 terms = head >> 16;
             uint256 buys = (head >> 8) & 255;
@@ -92,16 +93,16 @@ library Costs {
             uint256 end = pos + Wire.TERM_BYTES * terms;
             next = end + Curve.size(buys, sells);
             bool bad = Wire.either(Curve.shapeless(buys, sells), terms - 1 >= MAX_TERMS);
-            if (Wire.either(next > input.end, bad)) return Submission.quit(r, VoidReason.MALFORMED);
+            if (Wire.either(next > input.end, bad)) return Submission.quit(r, Reasons.MALFORMED);
             r.gas += COST_GAS + TERM_GAS * terms + STEP_GAS * (buys + sells);
-            if (r.gas > r.gasLimit) return Submission.quit(r, VoidReason.OVERSIZED);
+            if (r.gas > r.gasLimit) return Submission.quit(r, Reasons.OVERSIZED);
             Cost memory c = r.coupling.costs[d];
             int256 shadow =
                 d < input.shadowCount ? int256(Wire.load(input.shadows + SHADOW_BYTES * d)) >> 96 : int256(0);
             (c.terms, c.end, c.shadow) = (pos, end, shadow);
             uint256 gross = _terms(r.coupling, pos, end, r.auths, shadow);
             if (gross == 0 || !Curve.read(c.curve, end, head & 65_535, shadow, gross, 1)) {
-                return Submission.quit(r, VoidReason.MALFORMED);
+                return Submission.quit(r, Reasons.MALFORMED);
             }
             c.most = 2 + gross + terms;
         }
@@ -119,8 +120,9 @@ library Costs {
         assembly ("memory-safe") {
             let next := 0
             for {} lt(pos, end) { pos := add(pos, 4) } {
-                let index := byte(0, mload(pos))
-                let factor := sar(232, shl(8, mload(pos)))
+                let word := mload(pos)
+                let index := byte(0, word)
+                let factor := sar(232, shl(8, word))
                 let sign := sar(255, factor)
                 let size := sub(xor(factor, sign), sign)
                 if or(or(lt(index, next), iszero(lt(index, auths))), iszero(lt(sub(size, 1), most))) {
@@ -141,15 +143,17 @@ library Costs {
     function weigh(Reading memory r) internal pure {
         unchecked {
             uint256 cover = r.cover + r.auths; // the payment of each rounds up
-            for (uint256 d; d < r.costs; ++d) {
-                Cost memory c = r.coupling.costs[d];
-                (uint256 bought, uint256 sold) = _sum(r.coupling.links, c);
-                cover += _coverUp(c.curve, bought, sold, c.most);
-                uint256 span = uint256(c.curve.top - c.curve.bottom) >> LOT_BITS;
-                r.costSpan += 4 * c.most * span; // < 2^27·2^113
-                r.loss += c.curve.loss;
-                int256 excess = c.excess;
-                if (c.shadow != (excess > 0 ? c.curve.bottom : c.curve.top)) {
+            (Data memory data, uint256 count) = (r.coupling, r.costs);
+            for (uint256 d; d != count; ++d) {
+                Cost memory c = data.costs[d];
+                (uint256 bought, uint256 sold) = _sum(data.links, c);
+                (Curve.Data memory curve, uint256 most, int256 excess) = (c.curve, c.most, c.excess);
+                cover += _coverUp(curve, bought, sold, most);
+                (int256 bottom, int256 top) = (curve.bottom, curve.top);
+                uint256 span = uint256(top - bottom) >> LOT_BITS;
+                r.costSpan += 4 * most * span; // < 2^27·2^113
+                r.loss += curve.loss;
+                if (c.shadow != (excess > 0 ? bottom : top)) {
                     r.costLoss += Wire.abs(excess) * span; // < 2^117·2^113
                 }
             }
@@ -164,15 +168,18 @@ library Costs {
             (uint256 pos, uint256 end, uint256 size) = (c.terms, c.end, LINK_SIZE);
             int256 sum;
             uint256 tolerance = 2;
+            links += 64; // to the curves
             assembly ("memory-safe") {
                 for {} lt(pos, end) { pos := add(pos, 4) } {
-                    let curve := add(add(links, 64), mul(size, byte(0, mload(pos))))
-                    let factor := sar(232, shl(8, mload(pos)))
+                    let word := mload(pos)
+                    let curve := add(links, mul(size, byte(0, word)))
+                    let factor := sar(232, shl(8, word))
                     sum := add(sum, mul(factor, mload(add(curve, 64)))) // rate; < 2^20·2^92
-                    let sign := and(32, sar(255, factor))
-                    if sign { factor := sub(0, factor) }
-                    bought := add(bought, mul(factor, mload(add(curve, add(160, sign)))))
-                    sold := add(sold, mul(factor, mload(add(curve, sub(192, sign)))))
+                    let sign := sar(255, factor)
+                    factor := sub(xor(factor, sign), sign)
+                    sign := and(sign, 32)
+                    bought := add(bought, mul(factor, mload(add(add(curve, 160), sign))))
+                    sold := add(sold, mul(factor, mload(sub(add(curve, 192), sign))))
                     tolerance := add(tolerance, mul(add(factor, 1), mload(add(curve, 96)))) // if sloped
                 }
             }
@@ -202,14 +209,17 @@ library Costs {
     ///     bottom ≤ λ ≤ top      s ≤ S + c unless λ = bottom      s ≥ S − c unless λ = top
     function check(Reading memory r, address owner) internal pure {
         unchecked {
-            for (uint256 d; d < r.costs; ++d) {
-                Cost memory c = r.coupling.costs[d];
-                (int256 bottom, int256 top, int256 shadow) = (c.curve.bottom, c.curve.top, c.shadow);
-                if (shadow < bottom || shadow > top) revert IWalras.ShadowOutOfRange(owner, d, shadow);
-                int256 tolerance = int256(c.tolerance);
-                bool above = c.excess > tolerance && shadow != bottom;
-                bool below = c.excess < -tolerance && shadow != top;
-                if (above || below) revert IWalras.CostNotCleared(owner, d, c.excess, c.tolerance);
+            (Cost[] memory costs, uint256 count) = (r.coupling.costs, r.costs);
+            for (uint256 d; d != count; ++d) {
+                Cost memory c = costs[d];
+                (Curve.Data memory curve, int256 shadow, int256 excess) = (c.curve, c.shadow, c.excess);
+                if (Wire.either(shadow < curve.bottom, shadow > curve.top)) {
+                    revert IWalras.ShadowOutOfRange(owner, d, shadow);
+                }
+                uint256 tolerance = c.tolerance;
+                if (Wire.abs(excess) <= tolerance) continue;
+                int256 excused = excess > 0 ? curve.bottom : curve.top;
+                if (shadow != excused) revert IWalras.CostNotCleared(owner, d, excess, tolerance);
             }
         }
     }

@@ -24,10 +24,11 @@ library Curve {
         int256 top; // {cash X84} and of the sell side
     }
 
-    /// @return {byte} of a curve
-    function size(uint256 buys, uint256 sells) internal pure returns (uint256) {
-        unchecked {
-            return FIRST_BYTES + (buys * sells != 0 ? GAP_BYTES : 0) + STEP_BYTES * (buys + sells);
+    /// @return length {byte} of a curve
+    function size(uint256 buys, uint256 sells) internal pure returns (uint256 length) {
+        assembly ("memory-safe") {
+            let gap := mul(GAP_BYTES, gt(mul(buys, sells), 0)) // between two sides
+            length := add(add(FIRST_BYTES, gap), mul(STEP_BYTES, add(buys, sells)))
         }
     }
 
@@ -105,10 +106,11 @@ library Curve {
                 let reach := sub(last, pi)
                 last := sub(last, fall)
                 total := add(total, width)
+                if iszero(sgt(add(reach, window), 0)) { continue } // the price is beyond the step and the window before it
                 let part := mul(reach, sgt(reach, 0)) // reach cut to 0 … fall
                 part := xor(part, mul(xor(fall, part), gt(part, fall)))
                 rate := add(rate, div(mul(part, width), drop)) // down: toward zero; width·2^44 of a whole step
-                if and(slt(reach, add(fall, window)), and(sgt(add(reach, window), 0), gt(width, 0))) {
+                if and(slt(reach, add(fall, window)), gt(width, 0)) {
                     mstore(add(mload(32), 96), 1) // sloped
                     // strictly inside: loss, up
                     if mul(part, lt(part, fall)) {

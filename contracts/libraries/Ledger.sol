@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Account, IWalras, VoidReason} from "../interfaces/IWalras.sol";
+import {Account, IWalras} from "../interfaces/IWalras.sol";
 import {Holding} from "./AccountWords.sol";
 import {CASH, WORD_GAS} from "./Constants.sol";
 import {Effects} from "./Effects.sol";
+import {Reasons} from "./Reasons.sol";
 import {Entry, Reading} from "./Submission.sol";
 
 /// @dev Balances: one word per account holds cash and its home product; the other products lie two to a word. docs/SPEC.md §7.
@@ -49,28 +50,32 @@ library Ledger {
     function cover(Data storage ledger, address owner, Holding memory a, Reading memory r, bool solvent)
         internal
         view
-        returns (VoidReason reason)
+        returns (uint256 reason)
     {
         unchecked {
             r.homed = a.homeProduct == 0;
             if (r.homed) a.homeProduct = r.entries[0].line.id + 1;
             reason = _cover(ledger, owner, a, r);
-            if (reason != VoidReason.OVERSIZED && !solvent) reason = VoidReason.RENT;
-            if (reason != VoidReason.NONE && r.homed) a.homeProduct = 0;
+            if (reason != Reasons.OVERSIZED && !solvent) reason = Reasons.RENT;
+            if (reason != Reasons.NONE && r.homed) a.homeProduct = 0;
         }
     }
 
     function _cover(Data storage ledger, address owner, Holding memory a, Reading memory r)
         private
         view
-        returns (VoidReason)
+        returns (uint256)
     {
         unchecked {
             bool covered = r.cover <= a.cash;
             uint256 pair = type(uint256).max;
             uint256 word;
-            for (uint256 i; i < r.count; ++i) {
-                Entry memory e = r.entries[i];
+            (Entry memory e, Entry[] memory entries) = (r.entry, r.entries);
+            for (uint256 i = r.count; i != 0; --i) {
+                assembly ("memory-safe") {
+                    entries := add(entries, 32)
+                    e := mload(entries)
+                }
                 uint256 id = e.line.id;
                 if (a.homeProduct == id + 1) {
                     e.balance = a.home;
@@ -78,14 +83,14 @@ library Ledger {
                     if (id >> 1 != pair) {
                         pair = id >> 1;
                         r.gas += WORD_GAS;
-                        if (r.gas > r.gasLimit) return VoidReason.OVERSIZED;
+                        if (r.gas > r.gasLimit) return Reasons.OVERSIZED;
                         word = ledger.pairs[owner][pair];
                     }
                     e.balance = (word >> _shift(id)) & type(uint128).max;
                 }
                 if (e.cover > e.balance) covered = false;
             }
-            return covered ? VoidReason.NONE : VoidReason.UNCOVERED;
+            return covered ? Reasons.NONE : Reasons.UNCOVERED;
         }
     }
 
@@ -106,53 +111,65 @@ library Ledger {
     }
 
     /// @dev Moves the balances of a submission that trades. Requires {cover} before. Leaves the account's own word to the caller.
-    /// @return moved whether that word is another
+    /// @return changed whether that word is another
     function trade(Data storage ledger, address owner, Holding memory a, Reading memory r, Effects.Data memory effects)
         internal
-        returns (bool moved)
+        returns (bool changed)
     {
         unchecked {
-            moved = r.cash != 0 || r.homed;
-            uint256 i;
-            while (i < r.count) {
-                Entry memory e = r.entries[i++];
+            changed = r.cash != 0 || r.homed;
+            (Entry memory e, Entry memory odd, Entry[] memory entries) = (r.entry, r.entry, r.entries);
+            uint256 left = r.count;
+            while (left != 0) {
+                assembly ("memory-safe") {
+                    entries := add(entries, 32)
+                    e := mload(entries)
+                }
+                --left;
                 uint256 id = e.line.id;
-                uint256 next = _moved(owner, uint16(id), e.balance, e.fill);
+                uint256 before = e.balance;
+                uint256 word = moved(owner, uint16(id), before, e.fill);
                 if (a.homeProduct == id + 1) {
-                    if (e.fill != 0) moved = true;
-                    a.home = next;
+                    if (e.fill != 0) changed = true;
+                    a.home = word;
                     continue;
                 }
-                uint256 before = e.balance;
-                uint256 word = next << _shift(id);
-                bool both = id & 1 == 0 && i < r.count && r.entries[i].line.id == id + 1 && a.homeProduct != id + 2;
-                if (!both && e.fill == 0) continue;
+                bool both;
+                if (id & 1 == 0 && left != 0) {
+                    assembly ("memory-safe") {
+                        odd := mload(add(entries, 32))
+                    }
+                    both = odd.line.id == id + 1 && a.homeProduct != id + 2;
+                }
                 if (both) {
-                    Entry memory odd = r.entries[i++];
+                    assembly ("memory-safe") {
+                        entries := add(entries, 32)
+                    }
+                    --left;
                     if (e.fill == 0 && odd.fill == 0) continue;
                     before |= odd.balance;
-                    word |= _moved(owner, uint16(id + 1), odd.balance, odd.fill) << 128;
+                    word |= moved(owner, uint16(id + 1), odd.balance, odd.fill) << 128;
                 } else {
+                    if (e.fill == 0) continue;
                     // the other half of the word is of no product of this submission, or of the home product, which never lies here
                     uint256 beside = ledger.pairs[owner][id >> 1] & (uint256(type(uint128).max) << (128 - _shift(id)));
                     before |= beside;
-                    word |= beside;
+                    word = word << _shift(id) | beside;
                 }
                 if (effects.start == 0) ledger.pairs[owner][id >> 1] = word;
                 else effects.pair(id >> 1, word, before == 0);
             }
-            if (moved) a.cash = _moved(owner, CASH, a.cash, r.cash);
+            if (changed) a.cash = moved(owner, CASH, a.cash, r.cash);
         }
     }
 
     /// @dev A covered account never falls below zero; no settlement that clears lifts one past custody. Wrong prices might.
-    function _moved(address owner, uint16 asset, uint256 balance, int256 by) private pure returns (uint256) {
+    function moved(address owner, uint16 asset, uint256 balance, int256 by) internal pure returns (uint256) {
         unchecked {
-            int256 next = int256(balance) + by;
-            if (next < 0 || next > int256(uint256(type(uint96).max))) {
-                revert IWalras.LedgerOutOfRange(owner, asset, next);
-            }
-            return uint256(next);
+            uint256 next = balance + uint256(by);
+            // below zero is above 2^255
+            if (next > type(uint96).max) revert IWalras.LedgerOutOfRange(owner, asset, int256(next));
+            return next;
         }
     }
 

@@ -78,7 +78,8 @@ library Market {
 
     /// @dev Whether a live account has not got its part of a settlement in chunks: that gives it batch 0 or the new rent mark.
     function waits(AccountWord a, uint256 batch_, uint256 mark) internal pure returns (bool) {
-        return a.isLive(batch_) && !(a.stands() && a.batch() == mark);
+        if (a.has(AccountWords.STANDING)) return a.stands() && a.batch() != mark;
+        return batch_ != 0 && a.batch() == batch_;
     }
 
     /* ---------------------------------------------- money ---------------------------------------------- */

@@ -10,8 +10,11 @@ import {Costs} from "./Costs.sol";
 import {Effects} from "./Effects.sol";
 import {Ledger} from "./Ledger.sol";
 import {Market} from "./Market.sol";
+import {Reasons} from "./Reasons.sol";
 import {Seal} from "./Seal.sol";
+import {Single} from "./Single.sol";
 import {Input, Reading, Submission} from "./Submission.sol";
+import {Wire} from "./Wire.sol";
 
 /// @dev What lock-out fixed.
 struct Terms {
@@ -26,13 +29,20 @@ struct Terms {
     uint256 unitRent; // {cash X40 / unit / tick}
 }
 
-/// @dev The account at hand, and room for the next: memory does not grow with them.
+/// @dev What a pass works on, the item at hand, and room for the next: memory does not grow with them.
 struct Work {
+    Board.Data board;
+    Terms terms;
+    Run run;
     Holding account;
     Reading reading;
     Input input;
     Effects.Data effects;
     uint256 buffer;
+    address owner;
+    uint256 source; // {calldata} of the payload
+    uint256 length; // {byte} of it
+    uint256 next; // {calldata} behind the item
     bool changed; // the account's word
     bytes32 sealHash; // its second word as stored
 }
@@ -47,19 +57,13 @@ library Pass {
     uint256 private constant LONGEST = UNIT_BYTES * type(uint8).max; // {byte} of what can be sealed
     uint256 private constant DONE_BYTES = 16;
 
-    function prepare() internal pure returns (Work memory w) {
+    function prepare(Board.Data memory board, Terms memory t, Run memory run) internal pure returns (Work memory w) {
         w.buffer = Seal.allocate(LONGEST + DONE_BYTES * MAX_LISTED + SHADOW_BYTES * MAX_COSTS);
+        (w.board, w.terms, w.run) = (board, t, run);
     }
 
-    /// @dev Accounts of `data` in order, after those `run` has listed.
-    function accounts(
-        Market.State storage s,
-        Board.Data memory board,
-        Terms memory t,
-        Run memory run,
-        Work memory w,
-        bytes calldata data
-    ) internal {
+    /// @dev Accounts of `data` in order, after those the run has listed.
+    function accounts(Market.State storage s, Work memory w, bytes calldata data) internal {
         uint256 offset;
         uint256 end;
         assembly ("memory-safe") {
@@ -67,280 +71,287 @@ library Pass {
             end := add(offset, data.length)
         }
         while (offset != end) {
-            offset = _item(s, board, t, run, w, offset, end);
-        }
-    }
-
-    /// @param offset of the item in calldata @param end behind the last @return next behind the item
-    function _item(
-        Market.State storage s,
-        Board.Data memory board,
-        Terms memory t,
-        Run memory run,
-        Work memory w,
-        uint256 offset,
-        uint256 end
-    ) private returns (uint256 next) {
-        unchecked {
-            address owner;
-            uint256 length;
-            (owner, length, next) = _head(w.input, offset, end);
-            if (uint160(owner) <= uint160(run.last)) revert IWalras.AccountsNotAscending(owner);
-            run.last = owner;
-            ++run.listed;
-
-            Holding memory a = w.account;
-            Account storage stored = s.ledger.accounts[owner];
-            stored.load(a);
-            uint256 flags = a.flags;
-            bool standing = flags & AccountWords.STANDING != 0;
-            if (standing ? flags & AccountWords.PAUSED != 0 : a.batch != t.batch) revert IWalras.AccountNotLive(owner);
-            (w.changed, w.sealHash) = (false, a.sealHash);
-
-            offset += ITEM_HEAD;
-            bool solvent = !standing || _charge(t, run, a);
-            VoidReason reason =
-                standing ? _stood(board, t, w, owner, offset, length) : _sealed(board, t, w, owner, offset, length);
-            if (reason == VoidReason.NONE) reason = s.ledger.cover(owner, a, w.reading, solvent);
-            if (reason == VoidReason.NONE) {
-                _trade(s, run, w, owner);
-            } else {
-                ++run.voids;
-                emit IWalras.Voided(uint32(t.batch), owner, reason);
-            }
-            if (standing) _stay(t, run, w, owner, reason);
-            else if (w.reading.kind == 1) _join(t, run, w, owner, reason);
-            if (flags & AccountWords.AMENDED != 0) next = _amend(s, board, t, run, w, owner, next, end);
-            _write(stored, w, owner);
+            _head(w, offset, end);
+            _item(s, w, end);
+            offset = w.next;
         }
     }
 
     /// @dev account(20) | len u16 | shadows u8 | limits u8 | payload | …
-    function _head(Input memory input, uint256 offset, uint256 end)
-        private
-        pure
-        returns (address owner, uint256 length, uint256 next)
-    {
+    /// @param offset of the item in calldata @param end behind the last
+    function _head(Work memory w, uint256 offset, uint256 end) private pure {
         unchecked {
             uint256 head;
             assembly ("memory-safe") {
                 head := calldataload(offset)
             }
-            owner = address(uint160(head >> 96));
-            length = (head >> 80) & 0xffff;
+            uint256 length = (head >> 80) & 0xffff;
             uint256 shadows = (head >> 72) & 0xff;
             uint256 limits = (head >> 64) & 0xff;
-            next = offset + ITEM_HEAD + length + DONE_BYTES * limits + SHADOW_BYTES * shadows;
+            offset += ITEM_HEAD;
+            uint256 next = offset + length + DONE_BYTES * limits + SHADOW_BYTES * shadows;
             if (next > end) revert IWalras.TruncatedData();
+            address owner = address(uint160(head >> 96));
             // more than any submission has, and than the buffer holds
-            if (length > LONGEST || shadows > MAX_COSTS || limits > MAX_LISTED) revert IWalras.WrongItem(owner);
-            (input.shadowCount, input.doneCount) = (shadows, limits);
+            if (Wire.either(length > LONGEST, Wire.either(shadows > MAX_COSTS, limits > MAX_LISTED))) {
+                revert IWalras.WrongItem(owner);
+            }
+            Run memory run = w.run;
+            if (uint160(owner) <= uint160(run.last)) revert IWalras.AccountsNotAscending(owner);
+            run.last = owner;
+            ++run.listed;
+            (w.input.shadowCount, w.input.doneCount) = (shadows, limits);
+            (w.owner, w.source, w.length, w.next) = (owner, offset, length, next);
         }
+    }
+
+    function _item(Market.State storage s, Work memory w, uint256 end) private {
+        Account storage stored = s.ledger.accounts[w.owner];
+        Holding memory a = w.account;
+        stored.load(a);
+        (w.changed, w.sealHash) = (false, a.sealHash);
+        uint256 flags = a.flags;
+        if (flags & (AccountWords.STANDING | AccountWords.PAUSED) == AccountWords.STANDING) {
+            _goOn(s, w, end);
+        } else {
+            if (Wire.either(flags & AccountWords.STANDING != 0, a.batch != w.terms.batch)) {
+                revert IWalras.AccountNotLive(w.owner);
+            }
+            uint256 reason = _trade(s, w, _sealed(w), true);
+            if (w.reading.kind == 1) _join(w, reason);
+        }
+        bool hashed = a.sealHash != w.sealHash;
+        if (w.effects.start != 0) {
+            _record(w, hashed);
+            return;
+        }
+        if (w.changed) stored.set(a.pack());
+        if (hashed) stored.sealHash = a.sealHash;
+    }
+
+    /// @dev An account that stands.
+    function _goOn(Market.State storage s, Work memory w, uint256 end) private {
+        (Holding memory a, Input memory input) = (w.account, w.input);
+        uint256 flags = a.flags;
+        bool solvent = _charge(w.terms, w.run, a);
+        uint256 body = _stood(w);
+        uint256 length = w.length;
+        uint256 behind;
+        unchecked {
+            behind = body + length;
+        }
+        if (Wire.both(flags == AccountWords.STANDING, Wire.both(solvent, input.shadowCount == 0))) {
+            (bool done, bool moved) = Single.trade(w.reading.curve, w.board, a, w.run, body, behind, w.terms.lockOut);
+            if (moved) {
+                w.changed = true;
+                if (input.doneCount != 0) a.sealHash = Seal.standHash(body, length, DONE_BYTES);
+            }
+            if (done) return;
+        }
+        (input.pos, input.end, input.done, input.units) = (body, behind, behind, a.units);
+        unchecked {
+            (input.shadows, input.length) = (behind + DONE_BYTES * input.doneCount, Seal.BODY + length);
+        }
+        _stay(w, _trade(s, w, _read(w), solvent));
+        if (flags & AccountWords.AMENDED != 0) _amend(s, w, end);
     }
 
     /// @dev Rent owed from before, and of this batch if the account can pay it. From here its cash is net.
     function _charge(Terms memory t, Run memory run, Holding memory a) private pure returns (bool solvent) {
-        uint256 rent = a.units * t.unitRent;
-        // it could pay what it owes, or it would have ended
-        uint256 cash = a.cash - rent * (t.rentIndex - a.batch);
+        uint256 rent;
+        uint256 owed;
+        uint256 mark = t.mark;
         unchecked {
-            rent *= t.mark - t.rentIndex;
+            uint256 index = t.rentIndex;
+            rent = a.units * t.unitRent; // < 2^8·2^139 a tick, of at most 2^32
+            owed = rent * (index - a.batch);
+            rent *= mark - index;
+        }
+        uint256 cash = a.cash - owed; // it could pay what it owes, or it would have ended
+        unchecked {
             solvent = rent <= cash;
             if (solvent) {
                 cash -= rent;
                 run.rent += rent;
             }
         }
-        (a.cash, a.batch) = (cash, t.mark);
+        (a.cash, a.batch) = (cash, mark);
     }
 
-    /// @dev A standing submission, up to rule 7.
-    function _stood(
-        Board.Data memory board,
-        Terms memory t,
-        Work memory w,
-        address owner,
-        uint256 offset,
-        uint256 length
-    ) private pure returns (VoidReason) {
+    /// @return body memory address of a standing submission, if it is the one whose hash is stored
+    function _stood(Work memory w) private pure returns (uint256 body) {
         unchecked {
-            Input memory input = w.input;
-            uint256 done = DONE_BYTES * input.doneCount;
-            uint256 size = length + done + SHADOW_BYTES * input.shadowCount;
-            uint256 pos = Seal.load(w.buffer, Seal.TAG_STAND, bytes32(length), offset, size);
-            if (Seal.hash(pos, length + done) != w.sealHash) revert IWalras.WrongCiphertext(owner);
-            (input.pos, input.end, input.done) = (pos, pos + length, pos + length);
-            input.shadows = pos + length + done;
-            (input.length, input.units) = (Seal.BODY + length, w.account.units);
-            return _read(board, t, w);
+            (uint256 source, uint256 length) = (w.source, w.length);
+            body = Seal.load(w.buffer, Seal.TAG_STAND, bytes32(length), source, w.next - source);
+            if (Seal.hash(body, length + DONE_BYTES * w.input.doneCount) != w.sealHash) {
+                revert IWalras.WrongCiphertext(w.owner);
+            }
         }
     }
 
     /// @dev A sealed one, up to rule 7.
-    function _sealed(
-        Board.Data memory board,
-        Terms memory t,
-        Work memory w,
-        address owner,
-        uint256 offset,
-        uint256 length
-    ) private pure returns (VoidReason) {
+    function _sealed(Work memory w) private pure returns (uint256) {
         unchecked {
             Input memory input = w.input;
-            if (input.doneCount != 0) revert IWalras.WrongItem(owner);
+            if (input.doneCount != 0) revert IWalras.WrongItem(w.owner);
             input.units = w.account.units;
-            uint256 shadows = SHADOW_BYTES * input.shadowCount;
-            if (!_open(t, w, owner, offset, length, shadows, w.sealHash)) {
+            if (!_open(w, w.source, w.length, SHADOW_BYTES * input.shadowCount, w.sealHash)) {
                 if (input.shadowCount != 0) revert IWalras.ShadowsMismatch(input.shadowCount, 0);
                 w.reading.kind = 0;
-                return VoidReason.UNOPENED;
+                return Reasons.UNOPENED;
             }
             input.shadows = input.end;
-            return _read(board, t, w);
+            return _read(w);
         }
     }
 
     /// @param behind {byte} to copy too
-    function _open(
-        Terms memory t,
-        Work memory w,
-        address owner,
-        uint256 offset,
-        uint256 length,
-        uint256 behind,
-        bytes32 sealHash
-    ) private pure returns (bool) {
+    function _open(Work memory w, uint256 source, uint256 length, uint256 behind, bytes32 sealHash)
+        private
+        pure
+        returns (bool)
+    {
         unchecked {
-            Input memory input = w.input;
-            uint256 pos = Seal.load(w.buffer, Seal.TAG_SEAL, t.id, offset, length + behind);
-            if (Seal.hash(pos, length) != sealHash) revert IWalras.WrongCiphertext(owner);
-            uint256 body = Seal.open(w.buffer, pos, length, t.id, t.secret, owner);
+            (Terms memory t, Input memory input) = (w.terms, w.input);
+            uint256 pos = Seal.load(w.buffer, Seal.TAG_SEAL, t.id, source, length + behind);
+            if (Seal.hash(pos, length) != sealHash) revert IWalras.WrongCiphertext(w.owner);
+            uint256 body = Seal.open(w.buffer, pos, length, t.id, t.secret, w.owner);
             (input.pos, input.end, input.length) = (body, pos + length, length);
             return body != 0;
         }
     }
 
-    function _read(Board.Data memory board, Terms memory t, Work memory w) private pure returns (VoidReason reason) {
+    /// @dev Rules 1 to 7.
+    function _read(Work memory w) private pure returns (uint256 reason) {
         Reading memory r = w.reading;
-        reason = Submission.read(r, board, w.input);
-        if (reason == VoidReason.NONE && r.validUntil != 0 && r.validUntil < t.lockOut) return VoidReason.EXPIRED;
+        reason = Submission.read(r, w.board, w.input);
+        if (reason != Reasons.NONE) return reason;
+        // neither 0, no end, nor not yet over
+        uint256 last = r.validUntil;
+        if (last != 0 && last < w.terms.lockOut) return Reasons.EXPIRED;
     }
 
-    function _trade(Market.State storage s, Run memory run, Work memory w, address owner) private {
+    /// @dev Rules 8 to 10, and what a submission does that is not void.
+    function _trade(Market.State storage s, Work memory w, uint256 reason, bool solvent) private returns (uint256) {
         unchecked {
-            Reading memory r = w.reading;
+            (Reading memory r, Run memory run) = (w.reading, w.run);
+            if (reason == Reasons.NONE) reason = s.ledger.cover(w.owner, w.account, r, solvent);
+            if (reason != Reasons.NONE) {
+                ++run.voids;
+                emit IWalras.Voided(uint32(w.terms.batch), w.owner, VoidReason(reason));
+                return reason;
+            }
             if (r.costs != 0) {
-                Costs.check(r, owner);
+                Costs.check(r, w.owner);
                 run.costLoss += r.costLoss;
                 run.costSpan += r.costSpan;
             }
             Certificate.add(r);
-            run.cash += r.cash;
             run.slopes += r.loss;
-            w.changed = s.ledger.trade(owner, w.account, r, w.effects);
+            w.changed = r.homed;
+            if (r.moves) {
+                run.cash += r.cash;
+                w.changed = s.ledger.trade(w.owner, w.account, r, w.effects);
+            }
+            return Reasons.NONE;
         }
+    }
+
+    function _record(Work memory w, bool hashed) private pure {
+        Holding memory a = w.account;
+        if (a.flags == 0) (a.batch, a.units) = (0, 0);
+        w.effects.complete(w.owner, a.pack(), hashed, a.sealHash);
     }
 
     /* ------------------------------------------- what stands ------------------------------------------- */
 
     /// @dev Whether and how a standing submission goes on.
-    function _stay(Terms memory t, Run memory run, Work memory w, address owner, VoidReason reason) private {
+    function _stay(Work memory w, uint256 reason) private {
         unchecked {
-            Holding memory a = w.account;
+            (Holding memory a, Reading memory r) = (w.account, w.reading);
             uint256 before = a.flags & AccountWords.UNCOVERED;
             uint256 later;
-            bool ends;
-            if (reason == VoidReason.NONE) {
-                ends = w.reading.complete;
-                if (w.reading.limits != 0 && !ends) _progress(w);
-            } else if (reason == VoidReason.UNCOVERED) {
-                ends = before != 0 || _spent(w);
-                later = AccountWords.UNCOVERED;
+            if (reason == Reasons.NONE) {
+                if (r.complete) return _end(w);
+                if (r.moves && r.limits != 0) _progress(w);
             } else {
-                ends = true;
+                bool stays = reason == Reasons.UNCOVERED && before == 0 && !_spent(w);
+                if (!stays) return _end(w);
+                later = AccountWords.UNCOVERED;
             }
-            if (ends) return _end(t, run, w, owner);
             if (before != later) w.changed = true;
             a.flags = AccountWords.STANDING | later;
         }
     }
 
-    function _end(Terms memory t, Run memory run, Work memory w, address owner) private {
+    function _end(Work memory w) private {
         unchecked {
-            Holding memory a = w.account;
+            (Holding memory a, Run memory run) = (w.account, w.run);
             --run.standing;
             run.standingUnits -= int256(a.units);
             (a.flags, a.batch, a.units) = (0, 0, 0);
             w.changed = true;
-            emit IWalras.Ended(uint32(t.batch), owner);
+            emit IWalras.Ended(uint32(w.terms.batch), w.owner);
         }
     }
 
     /// @dev A first seal that is to stand, once rules 1 to 9 hold.
-    function _join(Terms memory t, Run memory run, Work memory w, address owner, VoidReason reason) private {
+    function _join(Work memory w, uint256 reason) private {
         unchecked {
-            Holding memory a = w.account;
-            if (reason == VoidReason.NONE) {
+            (Holding memory a, Run memory run) = (w.account, w.run);
+            if (reason == Reasons.NONE) {
                 if (w.reading.complete) return;
                 a.flags = AccountWords.STANDING;
             } else {
-                if (reason != VoidReason.UNCOVERED || _spent(w)) return;
+                if (reason != Reasons.UNCOVERED || _spent(w)) return;
                 a.flags = AccountWords.STANDING | AccountWords.UNCOVERED;
                 _clear(w.reading);
             }
             ++run.standing;
             run.standingUnits += int256(a.units);
-            a.batch = t.mark;
+            a.batch = w.terms.mark;
             w.changed = true;
             _progress(w);
-            emit IWalras.Joined(uint32(t.batch), owner);
+            emit IWalras.Joined(uint32(w.terms.batch), w.owner);
         }
     }
 
-    /// @dev The amendment behind the item, if it was sealed in this batch. @return next behind it
-    function _amend(
-        Market.State storage s,
-        Board.Data memory board,
-        Terms memory t,
-        Run memory run,
-        Work memory w,
-        address owner,
-        uint256 offset,
-        uint256 end
-    ) private returns (uint256 next) {
+    /// @dev The amendment behind the item, if it was sealed in this batch.
+    function _amend(Market.State storage s, Work memory w, uint256 end) private {
         unchecked {
-            Amendment storage amendment = s.amendments[owner];
-            if (amendment.batch != t.batch) return offset;
+            Amendment storage amendment = s.amendments[w.owner];
+            if (amendment.batch != w.terms.batch) return;
+            uint256 source = w.next;
             uint256 length;
             assembly ("memory-safe") {
-                length := shr(240, calldataload(offset))
+                length := shr(240, calldataload(source))
             }
-            offset += 2;
-            next = offset + length;
-            if (next > end) revert IWalras.TruncatedData();
-            if (length > LONGEST) revert IWalras.WrongItem(owner);
+            source += 2;
+            w.next = source + length;
+            if (w.next > end) revert IWalras.TruncatedData();
+            if (length > LONGEST) revert IWalras.WrongItem(w.owner);
             w.changed = true; // it is used up
             w.input.units = amendment.units;
-            bool replaced = _open(t, w, owner, offset, length, 0, amendment.sealHash) && _replaces(board, w);
-            if (replaced) _replace(t, run, w);
-            emit IWalras.Amended(uint32(t.batch), owner, replaced);
+            bool replaced = _open(w, source, length, 0, amendment.sealHash) && _replaces(w);
+            if (replaced) _replace(w);
+            emit IWalras.Amended(uint32(w.terms.batch), w.owner, replaced);
         }
     }
 
     /// @dev Rules 1 to 6 and 8, and kind 1.
-    function _replaces(Board.Data memory board, Work memory w) private pure returns (bool) {
+    function _replaces(Work memory w) private pure returns (bool) {
         (w.input.shadowCount, w.input.doneCount) = (0, 0);
         Reading memory r = w.reading;
-        return Submission.decode(r, board, w.input) == VoidReason.NONE && r.kind == 1 && Ledger.fits(w.account, r);
+        return Submission.decode(r, w.board, w.input) == Reasons.NONE && r.kind == 1 && Ledger.fits(w.account, r);
     }
 
-    function _replace(Terms memory t, Run memory run, Work memory w) private pure {
+    function _replace(Work memory w) private pure {
         unchecked {
-            Holding memory a = w.account;
+            (Holding memory a, Run memory run) = (w.account, w.run);
             uint256 units = w.input.units;
             if (a.flags == 0) ++run.standing;
             run.standingUnits += int256(units) - int256(a.units);
-            (a.flags, a.batch, a.units) = (AccountWords.STANDING, t.mark, units);
+            (a.flags, a.batch, a.units) = (AccountWords.STANDING, w.terms.mark, units);
             _clear(w.reading);
             _progress(w);
         }
@@ -376,29 +387,15 @@ library Pass {
     function _progress(Work memory w) private pure {
         unchecked {
             Input memory input = w.input;
-            int256[] memory progress = w.reading.progress;
-            uint256 limits = w.reading.limits;
-            uint256 pos = input.end;
-            for (uint256 i; i < limits; ++i) {
-                int256 done = progress[i];
-                assembly ("memory-safe") {
-                    mstore(pos, shl(128, done))
+            int256[MAX_LISTED] memory progress = w.reading.progress;
+            uint256 end = input.end;
+            uint256 size = DONE_BYTES * w.reading.limits;
+            assembly ("memory-safe") {
+                for { let i := 0 } lt(i, size) { i := add(i, DONE_BYTES) } {
+                    mstore(add(end, i), shl(128, mload(add(progress, shl(1, i)))))
                 }
-                pos += DONE_BYTES;
             }
-            w.account.sealHash = Seal.standHash(input.pos, input.end - input.pos, limits);
-        }
-    }
-
-    function _write(Account storage stored, Work memory w, address owner) private {
-        Holding memory a = w.account;
-        bool hashed = a.sealHash != w.sealHash;
-        if (w.effects.start == 0) {
-            if (w.changed) stored.set(a.pack());
-            if (hashed) stored.sealHash = a.sealHash;
-        } else {
-            if (a.flags == 0) (a.batch, a.units) = (0, 0);
-            w.effects.complete(owner, a.pack(), hashed, a.sealHash);
+            w.account.sealHash = Seal.standHash(input.pos, end - input.pos, size);
         }
     }
 }

@@ -69,14 +69,16 @@ library Seal {
         }
     }
 
-    /// @dev Standing hash of the body at `pos` and the progress behind it; overwrites the two words before it.
-    function standHash(uint256 pos, uint256 length, uint256 limits) internal pure returns (bytes32) {
+    /// @dev Standing hash of the body at `pos` and so many bytes of progress behind it; overwrites the two words before it.
+    function standHash(uint256 pos, uint256 length, uint256 behind) internal pure returns (bytes32) {
         bytes32 tag = TAG_STAND;
         assembly ("memory-safe") {
             mstore(sub(pos, 64), tag)
             mstore(sub(pos, 32), length)
         }
-        return hash(pos, length + 16 * limits);
+        unchecked {
+            return hash(pos, length + behind);
+        }
     }
 
     /// @dev Decrypts in place and leaves what is behind. @return body where the body starts, 0 if the ciphertext does not open

@@ -29,7 +29,7 @@ library Settlement {
         Terms memory t = _terms(s, p, batch_);
         Board.Data memory board = Board.build(s.products, t.productCount, ids, prices);
         Run memory run;
-        Pass.accounts(s, board, t, run, Pass.prepare(), submissions);
+        Pass.accounts(s, Pass.prepare(board, t, run), submissions);
         if (run.listed != t.live) revert IWalras.LiveCountMismatch(run.listed, t.live);
         uint256 reward = s.batch.word().pot() + run.rent;
         _close(s, t, board, run, ids, prices);
@@ -51,9 +51,9 @@ library Settlement {
         Terms memory t = _terms(s, p, batch_);
         Board.Data memory board = Board.build(s.products, t.productCount, ids, prices);
         Run memory run = _resume(s, t, board, from, state, keccak256(abi.encode(ids, prices)));
-        Work memory w = Pass.prepare();
+        Work memory w = Pass.prepare(board, t, run);
         w.effects = Effects.record();
-        Pass.accounts(s, board, t, run, w, submissions);
+        Pass.accounts(s, w, submissions);
         run.digests = _appended(run.digests, w.effects.digest());
         bytes32 hash;
         if (run.listed == t.live) {

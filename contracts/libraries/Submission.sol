@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IWalras, VoidReason} from "../interfaces/IWalras.sol";
+import {IWalras} from "../interfaces/IWalras.sol";
 import {Board, Line} from "./Board.sol";
 import {
     AUTH_GAS,
@@ -25,6 +25,7 @@ import {
 } from "./Constants.sol";
 import {Costs} from "./Costs.sol";
 import {Curve} from "./Curve.sol";
+import {Reasons} from "./Reasons.sol";
 import {Wire} from "./Wire.sol";
 
 /// @dev Where the parts of an item of a settlement lie in memory.
@@ -56,17 +57,18 @@ struct Reading {
     Entry entry; // none of them: an {Entry} variable has to begin somewhere, or memory is allocated
     Curve.Data curve; // of the auth that is read, if there are no costs
     Costs.Data coupling;
-    int256[] progress; // {portfolio unit X44} of each auth with limits after this batch; at least `limits`
+    int256[MAX_LISTED] progress; // {portfolio unit X44} of each auth with limits after this batch
     uint256 kind; // 1: standing
     uint256 validUntil; // {s} 0: no end
     uint256 count; // products listed
     uint256 auths;
     uint256 costs;
     uint256 gasLimit; // declared
-    VoidReason reason; // if it is void
+    uint256 reason; // if it is void
     bool homed; // the account got its home product by this submission
     /* from here on zero when a submission is begun */
     bool headed; // rules 1 to 3 hold
+    bool moves; // an auth has a fill
     bool complete; // all auths have limits and have ended
     uint256 gas; // bound on what its settlement spends
     uint256 used; // bit per product that is a leg
@@ -89,15 +91,15 @@ library Submission {
     function read(Reading memory r, Board.Data memory board, Input memory input)
         internal
         pure
-        returns (VoidReason reason)
+        returns (uint256 reason)
     {
         reason = decode(r, board, input);
-        uint256 needed = reason == VoidReason.NONE ? r.costs : 0;
+        uint256 needed = reason == Reasons.NONE ? r.costs : 0;
         if (input.shadowCount != needed) revert IWalras.ShadowsMismatch(input.shadowCount, needed);
     }
 
     /// @dev The same for who gives no shadow prices: they are zero.
-    function decode(Reading memory r, Board.Data memory board, Input memory input) internal pure returns (VoidReason) {
+    function decode(Reading memory r, Board.Data memory board, Input memory input) internal pure returns (uint256) {
         unchecked {
             uint256 pos = _head(r, board, input);
             if (pos == 0) return r.reason;
@@ -111,15 +113,15 @@ library Submission {
                 pos = _auth(r, input, pos, end, j);
                 if (pos == 0) return r.reason;
             }
-            if (Wire.either(pos != end, r.used + 1 != 1 << r.count)) return VoidReason.MALFORMED;
+            if (Wire.either(pos != end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
             r.complete = r.ended == auths;
             if (r.costs != 0) Costs.weigh(r);
-            return VoidReason.NONE;
+            return Reasons.NONE;
         }
     }
 
     /// @dev Ends reading. @return 0, as every function that reads on returns in place of where to go on
-    function quit(Reading memory r, VoidReason reason) internal pure returns (uint256) {
+    function quit(Reading memory r, uint256 reason) internal pure returns (uint256) {
         r.reason = reason;
         return 0;
     }
@@ -128,30 +130,30 @@ library Submission {
     function _head(Reading memory r, Board.Data memory board, Input memory input) private pure returns (uint256 pos) {
         unchecked {
             assembly ("memory-safe") {
-                calldatacopy(add(r, 416), calldatasize(), 352) // zeros, from `headed` on
+                calldatacopy(add(r, 416), calldatasize(), 384) // zeros, from `headed` on
             }
-            uint256 list = input.pos + HEAD;
-            if (list > input.end) return quit(r, VoidReason.MALFORMED);
-            uint256 word = Wire.load(input.pos);
+            pos = input.pos;
+            uint256 list = pos + HEAD;
+            uint256 word = Wire.load(pos);
             uint256 count = (word >> 200) & 255;
             pos = list + 2 * count + 2;
-            if (pos > input.end) return quit(r, VoidReason.MALFORMED);
+            if (pos > input.end) return quit(r, Reasons.MALFORMED);
             uint256 auths = Wire.load(pos - 2) >> 248;
             uint256 costs = Wire.load(pos - 1) >> 248;
             (r.kind, r.validUntil) = (word >> 248, (word >> 208) & type(uint40).max);
             (r.count, r.auths, r.costs) = (count, auths, costs);
             bool few = Wire.either(count - 1 >= MAX_LISTED, auths - 1 >= MAX_LISTED);
-            if (Wire.either(Wire.either(r.kind > 1, costs > MAX_COSTS), few)) return quit(r, VoidReason.MALFORMED);
+            if (Wire.either(Wire.either(r.kind > 1, costs > MAX_COSTS), few)) return quit(r, Reasons.MALFORMED);
             {
                 (uint256 length, uint256 units) = (input.length, input.units);
                 uint256 limit = units * UNIT_GAS;
                 uint256 gas = SUBMISSION_GAS + STAND_GAS * r.kind + BYTE_GAS * length + PRODUCT_GAS * count;
                 (r.gas, r.gasLimit) = (gas, limit);
                 length += ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
-                if (Wire.either(gas > limit, length > UNIT_BYTES * units)) return quit(r, VoidReason.OVERSIZED);
+                if (Wire.either(gas > limit, length > UNIT_BYTES * units)) return quit(r, Reasons.OVERSIZED);
             }
             if (count > r.entries.length) r.entries = new Entry[](count);
-            if (!_list(r, board, list)) return quit(r, VoidReason.MALFORMED);
+            if (!_list(r, board, list)) return quit(r, Reasons.MALFORMED);
             r.headed = true;
         }
     }
@@ -166,25 +168,23 @@ library Submission {
                 if (id < next) return false;
                 next = id + 1;
             }
-            if (next > board.places.length) return false;
-            Entry memory e = r.entry;
-            Line memory line = e.line;
             (Entry[] memory entries, uint256[] memory places, Line[] memory lines) =
                 (r.entries, board.places, board.lines);
-            for (uint256 pos = list; pos != end; pos += 2) {
-                uint256 id = Wire.load(pos) >> 240;
-                uint256 place;
-                assembly ("memory-safe") {
-                    // id < places.length, place ≤ lines.length, as many entries as products
-                    place := mload(add(add(places, 32), shl(5, id)))
-                    line := mload(add(lines, shl(5, place)))
+            if (next > places.length) return false;
+            assembly ("memory-safe") {
+                // id < places.length, place ≤ lines.length, as many entries as products
+                for { places := add(places, 32) } lt(list, end) { list := add(list, 2) } {
+                    let place := mload(add(places, shl(5, shr(240, mload(list)))))
+                    if iszero(place) { break }
+                    let line := mload(add(lines, shl(5, place)))
+                    mstore(add(line, 224), 1) // used
                     entries := add(entries, 32)
-                    e := mload(entries)
+                    let e := mload(entries)
+                    mstore(e, line)
                     calldatacopy(add(e, 32), calldatasize(), 160) // zeros
                 }
-                if (place == 0) revert IWalras.PriceMissing(uint16(id));
-                (e.line, line.used) = (line, true);
             }
+            if (list != end) revert IWalras.PriceMissing(uint16(Wire.load(list) >> 240));
             return true;
         }
     }
@@ -205,26 +205,26 @@ library Submission {
         returns (uint256 next)
     {
         unchecked {
-            if (pos + AUTH_HEAD > end) return quit(r, VoidReason.MALFORMED);
-            uint256 head = Wire.load(pos) >> 224;
+            // read before `next` tells whether it lies within: there is room behind the body
+            uint256 head = Wire.load(pos);
             pos += AUTH_HEAD;
-            uint256 legs = (head >> 16) & 255;
+            uint256 legs = Wire.octet(head, 1);
             uint256 limits = pos + Wire.TERM_BYTES * legs; // behind the legs
             uint256 curve;
             {
-                uint256 flags = head >> 24;
-                uint256 buys = (head >> 8) & 255;
-                uint256 sells = head & 255;
+                uint256 flags = Wire.octet(head, 0);
+                uint256 buys = Wire.octet(head, 2);
+                uint256 sells = Wire.octet(head, 3);
                 curve = limits + LIMIT_BYTES * flags;
                 next = curve + Curve.size(buys, sells);
                 bool bad = Wire.either(Curve.shapeless(buys, sells), Wire.either(legs - 1 >= MAX_LEGS, flags > 1));
-                if (Wire.either(next > end, bad)) return quit(r, VoidReason.MALFORMED);
+                if (Wire.either(next > end, bad)) return quit(r, Reasons.MALFORMED);
                 uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
                 r.gas = gas;
-                if (gas > r.gasLimit) return quit(r, VoidReason.OVERSIZED);
+                if (gas > r.gasLimit) return quit(r, Reasons.OVERSIZED);
             }
             (uint256 gross, uint256 tau, int256 pi) = _legs(r, pos, limits);
-            if (gross == 0) return quit(r, VoidReason.MALFORMED);
+            if (gross == 0) return quit(r, Reasons.MALFORMED);
             Curve.Data memory c = r.curve;
             int256 effective = pi;
             if (r.costs != 0) {
@@ -236,7 +236,9 @@ library Submission {
                     c := add(link, 64)
                 }
             }
-            if (!Curve.read(c, curve, head & 65_535, effective, gross, tau)) return quit(r, VoidReason.MALFORMED);
+            if (!Curve.read(c, curve, (head >> 224) & 65_535, effective, gross, tau)) {
+                return quit(r, Reasons.MALFORMED);
+            }
             if (curve != limits) _limit(r, c, input, limits);
             _pay(r, c, pi);
             _fill(r, c, pos, limits);
@@ -259,9 +261,11 @@ library Submission {
         assembly ("memory-safe") {
             let next := 0
             for {} lt(pos, end) { pos := add(pos, 4) } {
-                let index := byte(0, mload(pos))
-                let weight := sar(232, shl(8, mload(pos)))
-                let size := sub(xor(weight, sar(255, weight)), sar(255, weight))
+                let word := mload(pos)
+                let index := byte(0, word)
+                let weight := sar(232, shl(8, word))
+                let size := sar(255, weight)
+                size := sub(xor(weight, size), size)
                 if or(or(lt(index, next), iszero(lt(index, count))), shr(20, sub(size, 1))) {
                     gross := 0 // 1 ≤ |weight| ≤ 2^20
                     break
@@ -282,33 +286,47 @@ library Submission {
             int256 low = int256((word >> 208) << LOT_BITS);
             int256 high = int256(((word >> 160) & type(uint48).max) << LOT_BITS);
             uint256 i = r.limits++;
-            if (r.progress.length == 0) r.progress = new int256[](MAX_LISTED);
             int256 done = i < input.doneCount ? int256(Wire.load(input.done + 16 * i)) >> 128 : int256(0);
             (int256 sell, int256 buy, int256 rate) = (int256(c.sell), int256(c.buy), c.rate);
-            (int256 toSell, int256 toBuy) = (_min(sell, low + done), _min(buy, high - done));
+            (int256 toSell, int256 toBuy) = (Wire.min(sell, low + done), Wire.min(buy, high - done));
             // the floor and rounded prices move D° by less than two ulps: beyond them the limit holds, not the slope
-            if (rate < -toSell - 1 || rate > toBuy + 1) c.sloped = false;
-            if (rate > toBuy) rate = toBuy;
-            else if (rate < -toSell) rate = -toSell;
-            done += rate;
+            if (rate != 0) {
+                if (rate < -toSell - 1 || rate > toBuy + 1) c.sloped = false;
+                if (rate > toBuy) rate = toBuy;
+                else if (rate < -toSell) rate = -toSell;
+                done += rate;
+                c.rate = rate;
+            }
             r.progress[i] = done;
-            if (_min(sell, low + done) | _min(buy, high - done) == 0) ++r.ended;
-            (c.rate, c.sell, c.buy) = (rate, uint256(toSell), uint256(toBuy));
+            // nothing left on either side: neither below 2^93, so a product is zero iff a factor is
+            if (sell * (low + done) | buy * (high - done) == 0) ++r.ended;
+            (c.sell, c.buy) = (uint256(toSell), uint256(toBuy));
         }
     }
 
     /// @dev Cover and payment.
     function _pay(Reading memory r, Curve.Data memory c, int256 pi) private pure {
         unchecked {
-            uint256 pay = c.bid > 0 ? _valueUp(uint256(c.bid), c.buy) : 0;
+            uint256 pay = c.bid > 0 ? valueUp(uint256(c.bid), c.buy) : 0;
             if (c.ask < 0) {
-                uint256 payToSell = _valueUp(uint256(-c.ask), c.sell);
+                uint256 payToSell = valueUp(uint256(-c.ask), c.sell);
                 if (payToSell > pay) pay = payToSell;
             }
             r.cover += pay;
-            // |pi|·|rate| < 2^162·2^92; an arithmetic shift rounds toward minus infinity: the payer's ulp up, the receiver's down
-            r.cash += (-pi * c.rate) >> PAYMENT_SHIFT;
+            int256 rate = c.rate;
+            if (rate != 0) {
+                r.cash += payment(pi, rate);
+                r.moves = true;
+            }
             r.loss += c.loss;
+        }
+    }
+
+    /// @return cash {cash X40} received for a rate: |pi|·|rate| < 2^162·2^92
+    function payment(int256 pi, int256 rate) internal pure returns (int256 cash) {
+        unchecked {
+            // an arithmetic shift rounds toward minus infinity: the payer's ulp up, the receiver's down
+            return (-pi * rate) >> PAYMENT_SHIFT;
         }
     }
 
@@ -328,29 +346,27 @@ library Submission {
                 // cover: a positive leg delivers what is sold, a negative one what is bought
                 let slot := add(entry, 32)
                 mstore(slot, add(mload(slot), mul(size, mload(add(c, sub(192, and(sign, 32)))))))
-                let fill := mul(weight, rate) // < 2^20·2^92
-                slot := add(entry, 64)
-                mstore(slot, add(mload(slot), fill))
-                slot := add(entry, 96)
-                mstore(slot, add(mload(slot), mul(fill, sgt(fill, 0)))) // bought
                 size := add(size, 1)
-                slot := add(entry, 128)
-                mstore(slot, add(mload(slot), mul(size, sloped))) // tolerance
                 slot := add(entry, 160)
                 mstore(slot, add(mload(slot), size)) // gross
+                if or(rate, sloped) {
+                    let fill := mul(weight, rate) // < 2^20·2^92
+                    slot := add(entry, 64)
+                    mstore(slot, add(mload(slot), fill))
+                    slot := add(entry, 96)
+                    mstore(slot, add(mload(slot), mul(fill, sgt(fill, 0)))) // bought
+                    slot := add(entry, 128)
+                    mstore(slot, add(mload(slot), mul(size, sloped))) // tolerance
+                }
             }
         }
         r.used = used;
     }
 
     /// @return {cash X40} ⌈price X40 · quantity X44⌉
-    function _valueUp(uint256 price, uint256 quantity) private pure returns (uint256) {
+    function valueUp(uint256 price, uint256 quantity) internal pure returns (uint256) {
         unchecked {
             return (price * quantity + (1 << LOT_BITS) - 1) >> LOT_BITS;
         }
-    }
-
-    function _min(int256 x, int256 y) private pure returns (int256) {
-        return x < y ? x : y;
     }
 }

@@ -12,6 +12,13 @@ library Wire {
         }
     }
 
+    /// @return field byte i of a word, from the high end
+    function octet(uint256 word, uint256 i) internal pure returns (uint256 field) {
+        assembly ("memory-safe") {
+            field := byte(i, word)
+        }
+    }
+
     /// @dev A leg of an auth or a term of a cost: index u8 ‖ factor i24.
     function term(uint256 pos) internal pure returns (uint256 index, int256 factor) {
         unchecked {
@@ -26,10 +33,23 @@ library Wire {
         }
     }
 
+    function min(int256 x, int256 y) internal pure returns (int256 z) {
+        assembly ("memory-safe") {
+            z := xor(y, mul(xor(x, y), slt(x, y)))
+        }
+    }
+
     /// @dev a || b for conditions cheaper than a jump.
     function either(bool a, bool b) internal pure returns (bool c) {
         assembly ("memory-safe") {
             c := or(a, b)
+        }
+    }
+
+    /// @dev The same for a && b.
+    function both(bool a, bool b) internal pure returns (bool c) {
+        assembly ("memory-safe") {
+            c := and(a, b)
         }
     }
 

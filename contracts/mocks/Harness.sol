@@ -124,7 +124,7 @@ contract Harness {
         pure
         returns (Read memory out)
     {
-        out.reason = Submission.read(r, board, _input(submission));
+        out.reason = VoidReason(Submission.read(r, board, _input(submission)));
         (out.gas, out.headed) = (r.gas, r.headed);
         if (out.reason == VoidReason.NONE) _copy(r, out);
     }
@@ -137,7 +137,7 @@ contract Harness {
     {
         Board.Data memory board = Board.build(_products, ids.length, ids, prices);
         Reading memory r;
-        require(Submission.read(r, board, _input(submission)) == VoidReason.NONE, "void");
+        require(Submission.read(r, board, _input(submission)) == 0, "void");
         Costs.check(r, msg.sender);
         return r.costs;
     }
@@ -160,7 +160,7 @@ contract Harness {
         bounds = new uint256[](inputs.length);
         for (uint256 i; i < inputs.length; ++i) {
             uint256 left = gasleft();
-            reasons[i] = Submission.read(r, board, inputs[i]);
+            reasons[i] = VoidReason(Submission.read(r, board, inputs[i]));
             if (reasons[i] == VoidReason.NONE) Certificate.add(r);
             gas[i] = left - gasleft();
             bounds[i] = r.gas;

@@ -136,5 +136,6 @@ def in_chunks(chain: Chain, bench: Bench) -> dict[str, int]:
         out[f"at once, {kind}"] = once // count
         out[f"verified, {kind}"] = verified // count
         out[f"applied, {kind}"] = applied // count
+        out[f"overhead, {kind}"] = (verified + applied - once) // count
         out[f"overhead, {kind}, %"] = round(100 * (verified + applied) / once) - 100
     return out
