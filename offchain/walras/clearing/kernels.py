@@ -140,15 +140,19 @@ def watch(
     radius: Floats,
     level: Floats,
     piece: Floats,
+    source: Ints,
     watched: Ints,
 ) -> int:
     """level = W q; lists in `watched` the orders whose piece can end within `radius` (K,) of q.
+
+    Looks at the orders `source` only.
 
     A soft order is left out only at an end of its bare curve that is its centre too: there, moving
     centres and changing softness leave it alone.
     """
     count = 0
-    for i in range(len(leg_ptr) - 1):
+    for n in range(len(source)):
+        i = source[n]
         s = 0.0
         margin = 0.0
         for a in range(leg_ptr[i], leg_ptr[i + 1]):

@@ -19,6 +19,7 @@ from walras.errors import ClearingError
 __all__ = ["Newton", "Outcome"]
 
 _LEAST_DAMPING = 1e-13
+_FAR = 0.1  # of prices: the farthest that a line search looks at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,10 @@ class Newton:
         start = abs(float(gradient @ direction))
         # tiny steps come in series: looking all the way to 1 each time would watch everybody
         length = 1.0 if self._last > 0.05 else 8.0 * self._last
+        # nor does anybody want to look at what lies beyond all prices
+        length = min(
+            length, _FAR / max(float(np.mean(np.abs(direction) / self.market.scale)), _FAR)
+        )
         value, curvature = dual.aim(direction, length)
         if length < 1.0 and value < 0.0:
             length = 1.0

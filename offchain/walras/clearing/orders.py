@@ -100,7 +100,7 @@ class Orders:
         self.piece = np.zeros((size, 4))
         self._gross = np.maximum(span * (self.high - self.low), 1e-300)
         self._everyone = np.arange(size)
-        self._watch = WatchList(size, scale)
+        self._watch = WatchList(size, scale, legs[0], legs[1])
         self._move = np.zeros(size)
         self._leaving = np.zeros(size + 1, np.int64)
         self._listed, self._seen = 0, 0.0
@@ -206,15 +206,13 @@ class Orders:
 
     def _look(self, stride: Floats) -> None:
         """Keep the list of orders worth looking at in step with how far prices move."""
-        radius = self._watch.renewed(self._q, stride)
-        if radius is not None:
-            soft = (self.soft, self.centre)
-            stand = (self.level, self.piece)
-            self._watch.adopt(
-                kernels.watch(
-                    *self.legs, *self.curves, *soft, self._q, radius, *stand, self._watch.room
-                )
-            )
+        soft, stand = (self.soft, self.centre), (self.level, self.piece)
+
+        def pick(radius: Floats, source: Ints, room: Ints) -> int:
+            lists = (source, room)
+            return kernels.watch(*self.legs, *self.curves, *soft, self._q, radius, *stand, *lists)
+
+        self._watch.keep(self._q, stride, pick)
 
     def _restless(self) -> Ints:
         """Rows that hold every flat order which softness can move: others sit at an end."""

@@ -91,8 +91,9 @@ def test_unwatched_orders_cannot_leave_within_the_radius(orders: Orders) -> None
     radius = 1e-3 * orders.scale
     watched = np.zeros(len(orders.level) + 1, np.int64)
     soft, stand = (orders.soft, orders.centre), (orders.level, orders.piece)
+    lists = (np.arange(len(orders.level)), watched)
     count = kernels.watch(
-        *orders.legs, *orders.curves, *soft, np.zeros(size), radius, *stand, watched
+        *orders.legs, *orders.curves, *soft, np.zeros(size), radius, *stand, *lists
     )
     assert 0 < count < len(orders.level)
     rng = np.random.default_rng(0)
@@ -152,6 +153,14 @@ def test_gather_scatter_and_rows() -> None:
     fill = np.arange(40.0)
     np.testing.assert_allclose(sums.scatter(*orders.legs, fill, np.zeros(5)), weights.T @ fill)
     chosen = np.array([3, 4, 17, 39])
+    start, user = sums.users(orders.legs[0], orders.legs[1], 5)
+    for k in range(5):
+        np.testing.assert_array_equal(user[start[k] : start[k + 1]], np.flatnonzero(weights[:, k]))
+    known = np.zeros(40, bool)
+    known[chosen] = True
+    others = sums.strangers(start, user, np.array([1, 3]), known)
+    either = np.flatnonzero((weights[:, 1] != 0) | (weights[:, 3] != 0))
+    assert sorted(others) == sorted(set(either) - set(chosen))
     part = orders.subset(chosen)
     np.testing.assert_array_equal(reading.matrix(part.legs, 5), weights[chosen])
     np.testing.assert_array_equal(part.low, orders.low[chosen])
