@@ -74,6 +74,20 @@ class Newton:
             error = self.error(dual.gradient)
         return Outcome(error, limit)
 
+    def foresight(self, dual: Dual) -> Floats:
+        """Where prices would go if no order left its piece, for a dual that foresees."""
+        gradient = dual.gradient
+        if (dual.era, dual.changes) == self._made:
+            return self._solved(gradient)
+        return self.direction(dual, gradient, np.full(len(gradient), _LEAST_DAMPING))
+
+    def follow(self, dual: Dual, direction: Floats) -> None:
+        """Search along what was foreseen, if it leads down at all."""
+        self._calm = False
+        gradient = dual.gradient
+        if gradient @ direction < 0.0:
+            self._step(dual, gradient, direction)
+
     def descend(self, dual: Dual, limit: int, patience: int) -> Outcome:
         """Move the dual to its root without damping, to the last digit the numbers carry.
 
@@ -111,6 +125,9 @@ class Newton:
         if now != self._made or not np.array_equal(floor, self._floor):
             self._factorise(dual, floor)
             self._made, self._floor = now, floor
+        return self._solved(gradient)
+
+    def _solved(self, gradient: Floats) -> Floats:
         return self._factor.solve(-gradient * self._unit) * self._unit
 
     def _factorise(self, dual: Dual, floor: Floats) -> None:

@@ -56,11 +56,20 @@ class Part(Protocol):
         Follow by `refresh` or `settle`.
         """
 
+    def recall(self, fills: Floats) -> None:
+        """Take fills (n,) of an earlier answer for proximal centres, but where they are NaN."""
+
     def recentre(self) -> tuple[float, float]:
         """Move proximal centres to the fills. Follow likewise.
 
         Return the cash they were worth, and the largest share of its value that an order's price
         was off for them.
+        """
+
+    def foresee(self, gradient: Floats, hessian: Floats) -> int:
+        """After `recentre`, and perhaps `soften`: as if pieces had no ends; then `settle`.
+
+        Return how many slopes changed.
         """
 
     def settle(self, gradient: Floats, hessian: Floats) -> int:
@@ -106,6 +115,8 @@ class Orders:
         self._listed, self._seen = 0, 0.0
         self._q = self._direction = np.zeros(len(scale))
         self._all_soft = False
+        # what `recentre` finds for `foresee`: softness, how far centres moved, and whose
+        self._former, self._lean, self._leaning = self.soft, np.zeros(size), self._everyone
 
     def refresh(
         self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
@@ -158,19 +169,32 @@ class Orders:
     def soften(self, eta: float, *, flat_only: bool) -> None:
         """See `Part.soften`."""
         self._all_soft = not flat_only
+        self._former = self.soft.copy() if self._former is self.soft else self._former
         if flat_only:
             self.soft[:] = 0.0
             self.soft[self.flat] = eta * self.span[self.flat]
         else:
             np.multiply(self.span, eta, out=self.soft)
 
+    def recall(self, fills: Floats) -> None:
+        """See `Part.recall`."""
+        known = np.isfinite(fills)
+        self.centre[known] = np.clip(fills, self.low, self.high)[known]
+
     def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
         if self._all_soft and self._watch.partial:
             sums.gather(*self.legs, self._q, self.level)
         listed = self._everyone if self._all_soft else self._restless()
+        self._leaning, self._former = listed, self.soft
         stand = (self.level, self.piece)
-        return kernels.recentre(self.soft, self._gross, *stand, listed, self.centre)
+        return kernels.recentre(self.soft, self._gross, *stand, listed, self.centre, self._lean)
+
+    def foresee(self, gradient: Floats, hessian: Floats) -> int:
+        """See `Part.foresee`."""
+        tilts = (self.soft, self._former, self._lean)
+        stand = (self.level, self.piece, self._leaning)
+        return kernels.foresee(*self.legs, *tilts, *stand, gradient, hessian)
 
     def recentred(self, fill: Floats) -> tuple[float, float]:
         """`recentre` where fills (n,) come from elsewhere: costs have a say in them."""

@@ -105,9 +105,17 @@ class Separate:
         """See `Part.soften`; the costs' own curves stay as they are."""
         self.members.soften(eta, flat_only=flat_only)
 
+    def recall(self, fills: Floats) -> None:
+        """See `Part.recall`."""
+        self.members.recall(fills)
+
     def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
         return self.members.recentred(self.fills())
+
+    def foresee(self, gradient: Floats, hessian: Floats) -> int:  # noqa: ARG002 (see below)
+        """See `Part.foresee`; nothing is: shadow prices would have to be, too."""
+        return 0
 
     def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`; unwatched blocks sit at ends that softness does not move."""

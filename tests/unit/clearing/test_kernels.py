@@ -124,6 +124,39 @@ def test_settling_follows_new_centres_as_a_refresh_would() -> None:
         )
 
 
+def test_foreseeing_takes_pieces_as_if_they_had_no_ends() -> None:
+    orders = Market(random_draft(3, 4, 80, flat=1.0).book()).parts()[0]
+    assert isinstance(orders, Orders)
+    dual = Dual([orders], np.zeros(4))
+    dual.soften(1e-2, flat_only=True)
+    dual.q[:] = 0.1 * at(orders, 2)
+    dual.refresh()
+    bent, level = orders.piece[:, 3] > 0, orders.level.copy()
+    assert 5 < bent.sum() < 75
+    for eta in (1e-2, 2e-3):
+        dual.recentre()
+        dual.soften(eta, flat_only=True)
+        before = dual.hessian.copy()
+        dual.foresee()
+        limit = orders.curves[2][orders.curves[0][:-1]]
+        fill = orders.centre + np.where(bent, (limit - level) / orders.soft, 0.0)
+        weights = reading.matrix(orders.legs, 4)
+        np.testing.assert_allclose(dual.gradient, -weights.T @ fill, rtol=1e-9)
+        slope = np.where(bent, 1.0 / orders.soft, 0.0)
+        np.testing.assert_allclose(
+            reading.lower(dual.hessian), weights.T @ (slope[:, None] * weights), rtol=1e-9
+        )
+        assert np.array_equal(before, dual.hessian) == (eta == 1e-2)
+        dual.settle()
+        fresh = Dual([orders], dual.maker)
+        fresh.q[:] = dual.q
+        stale = dual.gradient
+        fresh.refresh()
+        np.testing.assert_allclose(stale, fresh.gradient, rtol=1e-7, atol=1e-6)
+        dual.refresh()
+        bent = orders.piece[:, 3] > 0
+
+
 def test_the_curvature_alone_is_that_of_a_refresh(orders: Orders) -> None:
     size = len(orders.scale)
     gradient, hessian, again = np.zeros(size), np.zeros((size, size)), np.zeros((size, size))
