@@ -19,6 +19,7 @@ from walras.errors import ClearingError
 __all__ = ["Newton", "Outcome"]
 
 _LEAST_DAMPING = 1e-13
+_NEAR = 1e-3  # clearing error below which local damping fades: it would cost the last steps
 _FAR = 0.1  # of prices: the farthest that a line search looks at first
 
 
@@ -77,16 +78,15 @@ class Newton:
     def foresight(self, dual: Dual) -> Floats:
         """Where prices would go if no order left its piece, for a dual that foresees."""
         gradient = dual.gradient
-        if (dual.era, dual.changes) == self._made:
-            return self._solved(gradient)
         return self.direction(dual, gradient, np.full(len(gradient), _LEAST_DAMPING))
 
     def follow(self, dual: Dual, direction: Floats) -> None:
         """Search along what was foreseen, if it leads down at all."""
-        self._calm = False
         gradient = dual.gradient
+        self._calm = False
         if gradient @ direction < 0.0:
-            self._step(dual, gradient, direction)
+            length, changed = self._step(dual, gradient, direction)
+            self._calm = length == 1.0 and changed == 0
 
     def descend(self, dual: Dual, limit: int, patience: int) -> Outcome:
         """Move the dual to its root without damping, to the last digit the numbers carry.
@@ -116,7 +116,8 @@ class Newton:
         if self._calm:
             return self.direction(dual, gradient, np.full(len(gradient), _LEAST_DAMPING))
         damping = max(self.caution * error, _LEAST_DAMPING)
-        floor = np.maximum(damping, self.local * np.abs(gradient) / self._capacity)
+        local = self.local * min(1.0, error / _NEAR)
+        floor = np.maximum(damping, local * np.abs(gradient) / self._capacity)
         return self.direction(dual, gradient, floor)
 
     def direction(self, dual: Dual, gradient: Floats, floor: Floats) -> Floats:
@@ -125,9 +126,6 @@ class Newton:
         if now != self._made or not np.array_equal(floor, self._floor):
             self._factorise(dual, floor)
             self._made, self._floor = now, floor
-        return self._solved(gradient)
-
-    def _solved(self, gradient: Floats) -> Floats:
         return self._factor.solve(-gradient * self._unit) * self._unit
 
     def _factorise(self, dual: Dual, floor: Floats) -> None:

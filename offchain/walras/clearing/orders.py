@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from walras.clearing import kernels, sums
+from walras.clearing import kernels, proximal, sums
 from walras.clearing.book import Floats, Ints
 from walras.clearing.watch import WatchList
 
@@ -188,13 +188,13 @@ class Orders:
         listed = self._everyone if self._all_soft else self._restless()
         self._leaning, self._former = listed, self.soft
         stand = (self.level, self.piece)
-        return kernels.recentre(self.soft, self._gross, *stand, listed, self.centre, self._lean)
+        return proximal.recentre(self.soft, self._gross, *stand, listed, self.centre, self._lean)
 
     def foresee(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.foresee`."""
         tilts = (self.soft, self._former, self._lean)
         stand = (self.level, self.piece, self._leaning)
-        return kernels.foresee(*self.legs, *tilts, *stand, gradient, hessian)
+        return proximal.foresee(*self.legs, *tilts, *stand, gradient, hessian)
 
     def recentred(self, fill: Floats) -> tuple[float, float]:
         """`recentre` where fills (n,) come from elsewhere: costs have a say in them."""
