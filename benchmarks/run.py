@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.integer import integer_step, start_up
 from benchmarks.libraries import LIBRARIES, Program, SkippedError
-from walras.clearing import Book, clear, evaluate
+from walras.clearing import Book, Clearing, clear, evaluate
 from walras.clearing.book import Floats
 from walras.clearing.generator import market, perturbed, with_groups
 
@@ -53,12 +53,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class _Market:
-    """A book, the prices to start from (warm) and whether the libraries can take part."""
+    """A book, the answer to start from (warm) and whether the libraries can take part."""
 
     label: str
     flat: float
     book: Book
-    start: Floats | None = None
+    start: Clearing | None = None
     open: bool = True
 
 
@@ -93,7 +93,7 @@ def _markets(grid: Grid) -> Iterator[_Market]:
             book = market(products, orders, flat, seed=1, maker=False)
             yield _Market(f"{label} {products}x{orders}", flat, book, open=label != "huge")
             if label in ("medium", "headline", "huge"):
-                start = clear(book).prices
+                start = clear(book)
                 yield _Market(f"{label} warm 1 %", flat, perturbed(book, 0.01), start, open=False)
             if label in ("medium", "headline"):
                 bound = with_groups(book, 0.2)
@@ -164,17 +164,15 @@ def _brief(cell: Cell) -> str:
 
 
 def _store(cells: list[Cell], name: str) -> list[Cell]:
-    """Write a run; one of a few markets under a name that exists replaces their cells only."""
+    """Write a run; under a name that exists it replaces the cells it has measured again."""
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{name}.json"
-    again = {(cell.market, cell.flat) for cell in cells}
-    kept = load(name) if file.exists() else []
-    places = dict.fromkeys((cell.market, cell.flat) for cell in [*kept, *cells])
+    again = {(cell.market, cell.flat, cell.solver) for cell in cells}
+    stored_cells = load(name) if file.exists() else []
+    kept = [c for c in stored_cells if (c.market, c.flat, c.solver) not in again]
+    places = dict.fromkeys((cell.market, cell.flat) for cell in [*stored_cells, *cells])
     merged = [
-        cell
-        for place in places
-        for cell in (cells if place in again else kept)
-        if (cell.market, cell.flat) == place
+        cell for place in places for cell in [*cells, *kept] if (cell.market, cell.flat) == place
     ]
     stored = {
         "machine": platform.processor() or platform.machine(),

@@ -24,13 +24,14 @@ class Room(NamedTuple):
 
 
 @kernel
-def watch(blocks: Blocks, stand: Stand, radius: Floats, watched: Ints) -> int:
-    """List in `watched` the blocks of which a piece can end within `radius` (K,) of the prices.
+def watch(blocks: Blocks, stand: Stand, radius: Floats, source: Ints, watched: Ints) -> int:
+    """List in `watched` the blocks of `source` with a piece that can end within `radius` (K,).
 
     Levels must be up to date. Soft orders as in `kernels.watch`.
     """
     count = 0
-    for b in range(len(blocks.member) - 1):
+    for n in range(len(source)):
+        b = source[n]
         drift = 0.0
         for j in range(blocks.member[b], blocks.member[b + 1]):
             margin = _margin(blocks, j, radius)
@@ -215,9 +216,13 @@ def curves(blocks: Blocks, stand: Stand, room: Room, hessian: Floats) -> None:
 
 
 @kernel
-def follow(blocks: Blocks, stand: Stand, q: Floats) -> None:
-    """Bring levels and shadow prices to prices q; blocks that moved have stayed on their pieces."""
-    for b in range(len(blocks.member) - 1):
+def follow(blocks: Blocks, stand: Stand, q: Floats, listed: Ints) -> None:
+    """Bring levels and shadow prices of the `listed` blocks to prices q.
+
+    Blocks that are not watched have stayed on their pieces.
+    """
+    for n in range(len(listed)):
+        b = listed[n]
         pull = 0.0
         for j in range(blocks.member[b], blocks.member[b + 1]):
             total = 0.0

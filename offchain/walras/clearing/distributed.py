@@ -101,6 +101,12 @@ class Shard:
         changed = self._orders.commit(step, gradient, hessian)
         return gradient, _packed(hessian) if changed else None, changed
 
+    def foresee(self) -> Share:
+        """See `commit`."""
+        gradient, hessian = self._room()
+        changed = self._orders.foresee(gradient, hessian)
+        return gradient, _packed(hessian) if changed else None, changed
+
     def settle(self) -> Share:
         """See `commit`."""
         gradient, hessian = self._room()
@@ -110,6 +116,10 @@ class Shard:
     def soften(self, eta: float, flat_only: bool) -> None:
         """See `Part.soften`."""
         self._orders.soften(eta, flat_only=flat_only)
+
+    def recall(self, fills: Floats) -> None:
+        """See `Part.recall`."""
+        self._orders.recall(fills)
 
     def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
@@ -169,6 +179,10 @@ class Shards:
         """See `Part.commit`."""
         return _add(self._ask("commit", step), gradient, hessian)
 
+    def foresee(self, gradient: Floats, hessian: Floats) -> int:
+        """See `Part.foresee`."""
+        return _add(self._ask("foresee"), gradient, hessian)
+
     def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`."""
         return _add(self._ask("settle"), gradient, hessian)
@@ -176,6 +190,13 @@ class Shards:
     def soften(self, eta: float, *, flat_only: bool) -> None:
         """See `Part.soften`."""
         self._ask("soften", eta, flat_only)
+
+    def recall(self, fills: Floats) -> None:
+        """See `Part.recall`."""
+        shares = np.split(fills, self._bounds[1:-1])
+        pending = [shard.recall(x) for shard, x in zip(self._shards, shares, strict=True)]
+        for asked in pending:
+            asked.result()
 
     def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""

@@ -90,10 +90,19 @@ class Dual:
         for part in self.parts:
             part.soften(eta, flat_only=flat_only)
 
+    def recall(self, fills: Floats) -> None:
+        """See `Part.recall`; (N,) in the order of the book."""
+        for part in self.parts:
+            part.recall(fills[part.index])
+
     def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`: the sum and the largest of what the parts say."""
         found = [part.recentre() for part in self.parts]
         return sum(cash for cash, _ in found), max((shift for _, shift in found), default=0.0)
+
+    def foresee(self) -> None:
+        """See `Part.foresee`."""
+        self.changes += sum(part.foresee(self._gradient, self.hessian) for part in self.parts)
 
     def settle(self) -> None:
         """Follow a change of softness or centres while only flat orders are soft."""

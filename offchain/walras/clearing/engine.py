@@ -7,6 +7,7 @@ proximal slope, whose centre follows the fill until it no longer matters.
 
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +26,24 @@ _HARDENING = (1e-2, 1e-3, 2e-4)  # softness of the curves, stage by stage
 _THIN_HARDENING = (1e-2, 2e-3, 5e-4, 1e-4)
 _CANONICAL = 1e-11  # of its value: what proximal steps may still shift a price that is unique
 _DUST = 1e-30  # of an order's range: what proximal steps leave of a fill that is zero
-_SOFTEST, _HARDEST = 5e-5, 1e-6  # softness of flat steps at the start and the end of sharpening
+_HARDEST = 1e-6  # softness of flat steps at the end of sharpening
+
+
+class _Pace(NamedTuple):
+    """How sharpening goes on: softness and tolerance at the start, and what divides the latter.
+
+    Softness falls after `patience` stages of no more than `easy` steps.
+    """
+
+    softest: float
+    tolerance: float
+    tighter: float
+    easy: int
+    patience: int
+
+
+_BLIND = _Pace(softest=5e-5, tolerance=1e-5, tighter=1e-4, easy=2, patience=2)
+_FORESEEN = _Pace(softest=1e-4, tolerance=1e-3, tighter=1e-3, easy=8, patience=1)
 
 
 def clear(
@@ -37,7 +55,8 @@ def clear(
 ) -> Clearing:
     """Clear `book`: the prices at which demand meets supply, and everybody's fill.
 
-    warm: an earlier `Clearing`, or prices (K,), near the answer.
+    warm: an earlier `Clearing`, or prices (K,), near the answer; from the former, flat steps also
+    start at the fills of orders that stand in the same places.
     tolerance: what `Clearing.certificate` should reach; read `Clearing.certified`.
     divide: how the orders are parted; `walras.clearing.distributed` parts them over machines.
     """
@@ -46,9 +65,24 @@ def clear(
     if warm is not None:
         start = warm.prices if isinstance(warm, Clearing) else np.asarray(warm, float)
         search.dual.q[:] = start - book.reference_price
+        if isinstance(warm, Clearing):
+            search.dual.recall(_recalled(book, warm))
     clearing = search.run(warm=warm is not None)
     clearing.timings["total"] = time.perf_counter() - begun
     return clearing
+
+
+def _recalled(book: Book, earlier: Clearing) -> Floats:
+    """(N,) fills of `earlier` where the order in the same place has the same range; else NaN."""
+    shared = min(book.orders, earlier.book.orders)
+    now, before = (
+        np.stack([made.curve_rate[made.curve_ptr[:-1]], made.curve_rate[made.curve_ptr[1:] - 1]])
+        for made in (book, earlier.book)
+    )
+    same = (now[:, :shared] == before[:, :shared]).all(axis=0)
+    fills = np.full(book.orders, np.nan)
+    fills[:shared][same] = earlier.fills[:shared][same]
+    return fills
 
 
 class _Search:
@@ -64,6 +98,9 @@ class _Search:
         self.dual = Dual(self.parts, self.market.maker)
         self.thick = self.market.thick
         self.any_flat = any(part.any_flat for part in self.parts)
+        self.foresees = self.thick and not any(
+            isinstance(part, Groups | Separate) for part in self.parts
+        )
         self.newton = Newton(self.market, local=1.0 if self.any_flat and self.thick else 0.1)
         self._lap("setup")
 
@@ -74,7 +111,7 @@ class _Search:
         found = None
         for attempt in range(4):
             if self.any_flat:
-                self._sharpen(1e-12 * 1e-2**attempt)
+                self._sharpen(attempt)
             elif self.thick or not self.market.maker.all():
                 self._exact()
             else:
@@ -97,6 +134,16 @@ class _Search:
             self.newton.minimise(self.dual, *((5e-3, 25) if self.thick else (1e-3, 60)))
             self.dual.recentre()
         self._lap("harden")
+
+    def _foresee(self) -> None:
+        """Go where new centres and softness lead if nobody leaves a piece.
+
+        Where the dual stands the same orders look as if they had left theirs.
+        """
+        self.dual.foresee()
+        direction = self.newton.foresight(self.dual)
+        self.dual.settle()
+        self.newton.follow(self.dual, direction)
 
     def _exact(self) -> None:
         """Plain Newton on the book itself."""
@@ -124,9 +171,14 @@ class _Search:
         self.newton.descend(self.dual, 400, 3)
         self._lap("newton")
 
-    def _sharpen(self, enough: float) -> None:
-        """Proximal point on the flat steps: exact once their centres stop moving."""
-        eta, tolerance, quick = _SOFTEST, 1e-5, 0
+    def _sharpen(self, attempt: int) -> None:
+        """Proximal point on the flat steps: exact once their centres stop moving.
+
+        What an earlier attempt left is near, and needs harder steps and more of them.
+        """
+        pace = _FORESEEN if self.foresees else _BLIND
+        enough = 1e-12 * 1e-2**attempt
+        eta, tolerance, quick = max(pace.softest * 0.1**attempt, _HARDEST), pace.tolerance, 0
         unique = bool(self.market.maker.all())
         self.dual.soften(eta, flat_only=True)
         self.dual.refresh()
@@ -137,12 +189,15 @@ class _Search:
             if outcome.error <= 1e-12 and gap < enough and (shift < _CANONICAL or not unique):
                 break
             if outcome.error <= 10 * tolerance:
-                tolerance = max(tolerance * 1e-4, 1e-13)
-                quick = quick + 1 if outcome.steps <= 2 else 0
-                if quick >= 2:
+                tolerance = max(tolerance * pace.tighter, 1e-13)
+                quick = quick + 1 if outcome.steps <= pace.easy else 0
+                if quick >= pace.patience:
                     eta, quick = max(eta * 0.2, _HARDEST), 0
                     self.dual.soften(eta, flat_only=True)
-            self.dual.settle()
+            if self.foresees:
+                self._foresee()
+            else:
+                self.dual.settle()
         if not self.thick and unique:
             # what the maker alone decides lies far below any error in cash, and below the rounding
             # that a gradient collects on its way

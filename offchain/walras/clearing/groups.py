@@ -115,6 +115,10 @@ class Groups:
         self.members.soften(eta, flat_only=flat_only)
         self._soft = eta * self._span * (self._flat if flat_only else 1.0)
 
+    def recall(self, fills: Floats) -> None:
+        """See `Part.recall`."""
+        self.members.recall(fills)
+
     def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
         cash, shift = self.members.recentred(self._fill.copy())
@@ -123,6 +127,10 @@ class Groups:
         self._centre = joint
         off = self._soft * shifted / np.maximum(self._span * self._width, 1e-300)
         return cash + float(self._soft @ (shifted * shifted)), max(shift, float(off.max()))
+
+    def foresee(self, gradient: Floats, hessian: Floats) -> int:  # noqa: ARG002 (see below)
+        """See `Part.foresee`; nothing is: shadow prices would have to be, too."""
+        return 0
 
     def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`."""

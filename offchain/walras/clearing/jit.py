@@ -1,20 +1,36 @@
 """The one place that knows about the compiler: `kernel` compiles a function and caches the result.
 
-Numba caches beside the source or, when that is read-only, in the user's cache directory. Where
-neither can be written (a container without a home) it refuses to compile at all, so a private
-directory under the system's temporary one is named before numba is imported. It notices a changed
-file, but not a changed callee in another one: `make clean` after editing a kernel that others call.
+Numba notices a changed file, but not a changed callee in another one. So the cache is named after
+all sources of this package: whoever edits one starts afresh, and finds the former again by going
+back. It lies beside the sources, else in the user's cache directory, else under the system's
+temporary one (a container without a home); `make clean` removes the first.
 """
 
 import os
 import tempfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., object])
 
-__all__ = ["inline_kernel", "kernel"]
+__all__ = ["cache_directory", "inline_kernel", "kernel"]
+
+
+def cache_directory(package: Path) -> Path:
+    """Where machine code of the sources in `package` belongs, as they are now."""
+    digest = sha256()
+    for source in sorted(package.glob("*.py")):
+        content = source.read_bytes()
+        digest.update(f"{source.name} {len(content)} ".encode() + content)
+    roots = (
+        package / "__pycache__",
+        Path("~/.cache/walras").expanduser(),
+        Path(tempfile.gettempdir()) / f"walras-{os.getuid()}",
+    )
+    root = next((root for root in roots if _writable(root)), roots[-1])
+    return root / f"kernels-{digest.hexdigest()[:16]}"
 
 
 def _writable(directory: Path) -> bool:
@@ -23,10 +39,7 @@ def _writable(directory: Path) -> bool:
     return os.access(directory, os.W_OK)
 
 
-if "NUMBA_CACHE_DIR" not in os.environ and not any(
-    _writable(place) for place in (Path(__file__).parent, Path("~/.cache/numba").expanduser())
-):
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"walras-numba-{os.getuid()}")
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_directory(Path(__file__).parent)))
 
 import numba  # noqa: E402  (reads NUMBA_CACHE_DIR when imported)
 

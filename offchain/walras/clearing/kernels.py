@@ -30,7 +30,6 @@ __all__ = [
     "fills",
     "leavers",
     "locate",
-    "recentre",
     "refresh",
     "replace",
     "watch",
@@ -140,15 +139,19 @@ def watch(
     radius: Floats,
     level: Floats,
     piece: Floats,
+    source: Ints,
     watched: Ints,
 ) -> int:
     """level = W q; lists in `watched` the orders whose piece can end within `radius` (K,) of q.
+
+    Looks at the orders `source` only.
 
     A soft order is left out only at an end of its bare curve that is its centre too: there, moving
     centres and changing softness leave it alone.
     """
     count = 0
-    for i in range(len(leg_ptr) - 1):
+    for n in range(len(source)):
+        i = source[n]
         s = 0.0
         margin = 0.0
         for a in range(leg_ptr[i], leg_ptr[i + 1]):
@@ -284,24 +287,3 @@ def fills(level: Floats, piece: Floats, fill: Floats) -> None:
     """fill = demand at the present level."""
     for i in range(len(level)):
         fill[i] = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], level[i])
-
-
-@kernel
-def recentre(
-    soft: Floats, gross: Floats, level: Floats, piece: Floats, listed: Ints, centre: Floats
-) -> tuple[float, float]:
-    """Move the centres of the `listed` orders to their fills.
-
-    Returns the cash they were worth, and the largest shift of a price over the order's `gross`.
-    """
-    cash = 0.0
-    shift = 0.0
-    for n in range(len(listed)):
-        i = listed[n]
-        x = demand(piece[i, 0], piece[i, 1], piece[i, 2], piece[i, 3], level[i])
-        moved = soft[i] * abs(x - centre[i])
-        cash += moved * abs(x - centre[i])
-        if moved > shift * gross[i]:
-            shift = moved / gross[i]
-        centre[i] = x
-    return cash, shift

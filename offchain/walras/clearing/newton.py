@@ -19,6 +19,8 @@ from walras.errors import ClearingError
 __all__ = ["Newton", "Outcome"]
 
 _LEAST_DAMPING = 1e-13
+_NEAR = 1e-3  # clearing error below which local damping fades: it would cost the last steps
+_FAR = 0.1  # of prices: the farthest that a line search looks at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,19 @@ class Newton:
             error = self.error(dual.gradient)
         return Outcome(error, limit)
 
+    def foresight(self, dual: Dual) -> Floats:
+        """Where prices would go if no order left its piece, for a dual that foresees."""
+        gradient = dual.gradient
+        return self.direction(dual, gradient, np.full(len(gradient), _LEAST_DAMPING))
+
+    def follow(self, dual: Dual, direction: Floats) -> None:
+        """Search along what was foreseen, if it leads down at all."""
+        gradient = dual.gradient
+        self._calm = False
+        if gradient @ direction < 0.0:
+            length, changed = self._step(dual, gradient, direction)
+            self._calm = length == 1.0 and changed == 0
+
     def descend(self, dual: Dual, limit: int, patience: int) -> Outcome:
         """Move the dual to its root without damping, to the last digit the numbers carry.
 
@@ -101,7 +116,8 @@ class Newton:
         if self._calm:
             return self.direction(dual, gradient, np.full(len(gradient), _LEAST_DAMPING))
         damping = max(self.caution * error, _LEAST_DAMPING)
-        floor = np.maximum(damping, self.local * np.abs(gradient) / self._capacity)
+        local = self.local * min(1.0, error / _NEAR)
+        floor = np.maximum(damping, local * np.abs(gradient) / self._capacity)
         return self.direction(dual, gradient, floor)
 
     def direction(self, dual: Dual, gradient: Floats, floor: Floats) -> Floats:
@@ -127,6 +143,10 @@ class Newton:
         start = abs(float(gradient @ direction))
         # tiny steps come in series: looking all the way to 1 each time would watch everybody
         length = 1.0 if self._last > 0.05 else 8.0 * self._last
+        # nor does anybody want to look at what lies beyond all prices
+        length = min(
+            length, _FAR / max(float(np.mean(np.abs(direction) / self.market.scale)), _FAR)
+        )
         value, curvature = dual.aim(direction, length)
         if length < 1.0 and value < 0.0:
             length = 1.0

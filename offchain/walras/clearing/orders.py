@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from walras.clearing import kernels, sums
+from walras.clearing import kernels, proximal, sums
 from walras.clearing.book import Floats, Ints
 from walras.clearing.watch import WatchList
 
@@ -56,11 +56,20 @@ class Part(Protocol):
         Follow by `refresh` or `settle`.
         """
 
+    def recall(self, fills: Floats) -> None:
+        """Take fills (n,) of an earlier answer for proximal centres, but where they are NaN."""
+
     def recentre(self) -> tuple[float, float]:
         """Move proximal centres to the fills. Follow likewise.
 
         Return the cash they were worth, and the largest share of its value that an order's price
         was off for them.
+        """
+
+    def foresee(self, gradient: Floats, hessian: Floats) -> int:
+        """After `recentre`, and perhaps `soften`: as if pieces had no ends; then `settle`.
+
+        Return how many slopes changed.
         """
 
     def settle(self, gradient: Floats, hessian: Floats) -> int:
@@ -100,12 +109,14 @@ class Orders:
         self.piece = np.zeros((size, 4))
         self._gross = np.maximum(span * (self.high - self.low), 1e-300)
         self._everyone = np.arange(size)
-        self._watch = WatchList(size, scale)
+        self._watch = WatchList(size, scale, legs[0], legs[1])
         self._move = np.zeros(size)
         self._leaving = np.zeros(size + 1, np.int64)
         self._listed, self._seen = 0, 0.0
         self._q = self._direction = np.zeros(len(scale))
         self._all_soft = False
+        # what `recentre` finds for `foresee`: softness, how far centres moved, and whose
+        self._former, self._lean, self._leaning = self.soft, np.zeros(size), self._everyone
 
     def refresh(
         self, q: Floats, gradient: Floats, hessian: Floats, *, curvature: bool = True
@@ -158,19 +169,32 @@ class Orders:
     def soften(self, eta: float, *, flat_only: bool) -> None:
         """See `Part.soften`."""
         self._all_soft = not flat_only
+        self._former = self.soft.copy() if self._former is self.soft else self._former
         if flat_only:
             self.soft[:] = 0.0
             self.soft[self.flat] = eta * self.span[self.flat]
         else:
             np.multiply(self.span, eta, out=self.soft)
 
+    def recall(self, fills: Floats) -> None:
+        """See `Part.recall`."""
+        known = np.isfinite(fills)
+        self.centre[known] = np.clip(fills, self.low, self.high)[known]
+
     def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
         if self._all_soft and self._watch.partial:
             sums.gather(*self.legs, self._q, self.level)
         listed = self._everyone if self._all_soft else self._restless()
+        self._leaning, self._former = listed, self.soft
         stand = (self.level, self.piece)
-        return kernels.recentre(self.soft, self._gross, *stand, listed, self.centre)
+        return proximal.recentre(self.soft, self._gross, *stand, listed, self.centre, self._lean)
+
+    def foresee(self, gradient: Floats, hessian: Floats) -> int:
+        """See `Part.foresee`."""
+        tilts = (self.soft, self._former, self._lean)
+        stand = (self.level, self.piece, self._leaning)
+        return proximal.foresee(*self.legs, *tilts, *stand, gradient, hessian)
 
     def recentred(self, fill: Floats) -> tuple[float, float]:
         """`recentre` where fills (n,) come from elsewhere: costs have a say in them."""
@@ -206,15 +230,13 @@ class Orders:
 
     def _look(self, stride: Floats) -> None:
         """Keep the list of orders worth looking at in step with how far prices move."""
-        radius = self._watch.renewed(self._q, stride)
-        if radius is not None:
-            soft = (self.soft, self.centre)
-            stand = (self.level, self.piece)
-            self._watch.adopt(
-                kernels.watch(
-                    *self.legs, *self.curves, *soft, self._q, radius, *stand, self._watch.room
-                )
-            )
+        soft, stand = (self.soft, self.centre), (self.level, self.piece)
+
+        def pick(radius: Floats, source: Ints, room: Ints) -> int:
+            lists = (source, room)
+            return kernels.watch(*self.legs, *self.curves, *soft, self._q, radius, *stand, *lists)
+
+        self._watch.keep(self._q, stride, pick)
 
     def _restless(self) -> Ints:
         """Rows that hold every flat order which softness can move: others sit at an end."""

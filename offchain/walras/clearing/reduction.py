@@ -1,4 +1,4 @@
-# ruff: noqa: C901, PLR0913, PLR0917 (compiled loops: calls and tuples cost there)
+# ruff: noqa: C901 (compiled loops: calls and tuples cost there)
 """What coupled auths do to the Newton system once their shadow prices are eliminated.
 
 Rows of a block are its auths and its own curves of costs, each with a slope a on its ramp. With X
@@ -9,6 +9,7 @@ an orthonormal basis of Y. As a square of what is left it cannot turn negative b
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,19 @@ __all__ = ["Reduction"]
 
 Matrix = NDArray[np.float64]
 
-# curve_ptr, curves, cost_ptr and costs of the blocks; K; leg_ptr, leg_product, leg_weight
-_Parts = tuple[Ints, Ints, Ints, Ints, int, Ints, Ints, Ints]
+
+class _Parts(NamedTuple):
+    """Curves and costs of the blocks, row after row, the number of products and all legs."""
+
+    curve_ptr: Ints
+    curves: Ints
+    cost_ptr: Ints
+    costs: Ints
+    products: int
+    leg_ptr: Ints
+    leg_product: Ints
+    leg_weight: Ints
+
 
 _DEPENDENT = 1e-13  # of its length: what is left of a column that the others already span
 
@@ -36,7 +48,7 @@ class Reduction:
         costs = [block.costs for block in blocks]
         self.coupled = np.zeros(book.auths + len(book.costs), np.int64)
         self.coupled[[row for rows in curves for row in rows]] = 1
-        self._parts: _Parts = (
+        self._parts = _Parts(
             _pointers(curves),
             np.array([row for rows in curves for row in rows], np.int64),
             _pointers(costs),
@@ -47,18 +59,18 @@ class Reduction:
 
     def add(self, slopes: Floats, free: Ints, matrix: Matrix) -> None:
         """Matrix += what is left of the blocks' curvature; free (G,): 1 where λ may move."""
-        _add(*self._parts, slopes, free, matrix)
+        _add(self._parts, slopes, free, matrix)
 
     def follow(self, slopes: Floats, free: Ints, move: Floats) -> Floats:
         """(G,) how shadow prices move with prices that move by `move` (K,)."""
         shift = np.zeros(len(free))
-        _follow(*self._parts, slopes, free, move, shift.copy(), shift)
+        _follow(self._parts, slopes, free, move, shift.copy(), shift)
         return shift
 
     def correct(self, slopes: Floats, free: Ints, slack: Floats) -> Floats:
         """(G,) Newton step of the free shadow prices that leave s - S = `slack` (G,)."""
-        shift, still = np.zeros(len(free)), np.zeros(self._parts[4])
-        _follow(*self._parts, slopes, free, still, slack, shift)
+        shift, still = np.zeros(len(free)), np.zeros(self._parts.products)
+        _follow(self._parts, slopes, free, still, slack, shift)
         return shift
 
 
@@ -68,21 +80,16 @@ def _pointers(rows: Sequence[Sequence[int]]) -> Ints:
 
 @kernel
 def _split(
-    curves: Ints,
-    costs: Ints,
-    products: int,
-    leg_ptr: Ints,
-    leg_product: Ints,
-    leg_weight: Ints,
-    slopes: Floats,
-    free: Ints,
-    place: Ints,
-    touched: Ints,
+    parts: _Parts, b: int, slopes: Floats, free: Ints, place: Ints, touched: Ints
 ) -> tuple[Matrix, Matrix]:
-    """X and Y of one block, transposed; `touched` lists the products of X's columns.
+    """X and Y of block b, transposed; `touched` lists the products of X's columns.
 
     place (K+G,) is -1 before and after.
     """
+    curves = parts.curves[parts.curve_ptr[b] : parts.curve_ptr[b + 1]]
+    costs = parts.costs[parts.cost_ptr[b] : parts.cost_ptr[b + 1]]
+    products = parts.products
+    leg_ptr, leg_product, leg_weight = parts.leg_ptr, parts.leg_product, parts.leg_weight
     size = 0
     height = 0
     for row in curves:
@@ -137,34 +144,11 @@ def _orthonormal(rows: Matrix, upper: Matrix) -> None:
 
 
 @kernel
-def _add(
-    curve_ptr: Ints,
-    curves: Ints,
-    cost_ptr: Ints,
-    costs: Ints,
-    products: int,
-    leg_ptr: Ints,
-    leg_product: Ints,
-    leg_weight: Ints,
-    slopes: Floats,
-    free: Ints,
-    matrix: Matrix,
-) -> None:
-    place = np.full(products + len(free), -1)
-    touched = np.zeros(products, np.int64)
-    for b in range(len(cost_ptr) - 1):
-        held, bound = _split(
-            curves[curve_ptr[b] : curve_ptr[b + 1]],
-            costs[cost_ptr[b] : cost_ptr[b + 1]],
-            products,
-            leg_ptr,
-            leg_product,
-            leg_weight,
-            slopes,
-            free,
-            place,
-            touched,
-        )
+def _add(parts: _Parts, slopes: Floats, free: Ints, matrix: Matrix) -> None:
+    place = np.full(parts.products + len(free), -1)
+    touched = np.zeros(parts.products, np.int64)
+    for b in range(len(parts.cost_ptr) - 1):
+        held, bound = _split(parts, b, slopes, free, place, touched)
         _orthonormal(bound, np.zeros((len(bound), len(bound))))
         for t in range(len(held)):
             for _ in range(2):
@@ -177,39 +161,16 @@ def _add(
 
 @kernel
 def _follow(
-    curve_ptr: Ints,
-    curves: Ints,
-    cost_ptr: Ints,
-    costs: Ints,
-    products: int,
-    leg_ptr: Ints,
-    leg_product: Ints,
-    leg_weight: Ints,
-    slopes: Floats,
-    free: Ints,
-    move: Floats,
-    slack: Floats,
-    shift: Floats,
+    parts: _Parts, slopes: Floats, free: Ints, move: Floats, slack: Floats, shift: Floats
 ) -> None:
     """Shift = argmin ½ |X move + Y μ|² + slack·μ of every block; slack (G,), shift (G,) zero."""
-    place = np.full(products + len(free), -1)
-    touched = np.zeros(products, np.int64)
-    for b in range(len(cost_ptr) - 1):
-        own = costs[cost_ptr[b] : cost_ptr[b + 1]]
+    place = np.full(parts.products + len(free), -1)
+    touched = np.zeros(parts.products, np.int64)
+    for b in range(len(parts.cost_ptr) - 1):
+        own = parts.costs[parts.cost_ptr[b] : parts.cost_ptr[b + 1]]
         if not np.any(free[own]):
             continue
-        held, bound = _split(
-            curves[curve_ptr[b] : curve_ptr[b + 1]],
-            own,
-            products,
-            leg_ptr,
-            leg_product,
-            leg_weight,
-            slopes,
-            free,
-            place,
-            touched,
-        )
+        held, bound = _split(parts, b, slopes, free, place, touched)
         size = len(bound)
         upper = np.zeros((size, size))
         _orthonormal(bound, upper)

@@ -47,7 +47,7 @@ class Separate:
         )
         self._owner = np.repeat(np.arange(count), np.diff(costs.ptr))
         self._with_flat = np.unique(self._owner[members.flat])
-        self._watch = WatchList(count, members.scale)
+        self._watch = WatchList(count, members.scale, members.legs[0][costs.ptr], members.legs[1])
         self._leaving, self._listed, self._seen = np.zeros(count + 1, np.int64), 0, 0.0
         self._q = self._direction = np.zeros(products)
 
@@ -105,9 +105,17 @@ class Separate:
         """See `Part.soften`; the costs' own curves stay as they are."""
         self.members.soften(eta, flat_only=flat_only)
 
+    def recall(self, fills: Floats) -> None:
+        """See `Part.recall`."""
+        self.members.recall(fills)
+
     def recentre(self) -> tuple[float, float]:
         """See `Part.recentre`."""
         return self.members.recentred(self.fills())
+
+    def foresee(self, gradient: Floats, hessian: Floats) -> int:  # noqa: ARG002 (see below)
+        """See `Part.foresee`; nothing is: shadow prices would have to be, too."""
+        return 0
 
     def settle(self, gradient: Floats, hessian: Floats) -> int:
         """See `Part.settle`; unwatched blocks sit at ends that softness does not move."""
@@ -117,7 +125,7 @@ class Separate:
     def fills(self) -> Floats:
         """See `Part.fills`."""
         if self._watch.partial:
-            blocks.follow(self._blocks, self._stand, self._q)
+            blocks.follow(self._blocks, self._stand, self._q, self._watch.everyone)
         fill = np.empty(len(self.index))
         level = self._stand.level - self._share * self.price[self._owner]
         kernels.fills(level, self._stand.piece, fill)
@@ -133,10 +141,12 @@ class Separate:
 
     def _look(self, stride: Floats) -> None:
         """Keep the list of blocks worth looking at in step with how far prices move."""
-        radius = self._watch.renewed(self._q, stride)
-        if radius is not None:
-            blocks.follow(self._blocks, self._stand, self._q)
-            self._watch.adopt(blocks.watch(self._blocks, self._stand, radius, self._watch.room))
+
+        def pick(radius: Floats, source: Ints, room: Ints) -> int:
+            blocks.follow(self._blocks, self._stand, self._q, source)
+            return blocks.watch(self._blocks, self._stand, radius, source, room)
+
+        self._watch.keep(self._q, stride, pick)
 
     def _replace(self, listed: Ints, gradient: Floats, hessian: Floats) -> int:
         return blocks.replace(self._blocks, self._stand, listed, gradient, hessian, self._room)

@@ -10,7 +10,17 @@ from walras.clearing.book import Floats, Ints
 from walras.clearing.jit import kernel
 from walras.clearing.kernels import Products
 
-__all__ = ["ascending", "copy_rows", "gather", "pick", "scatter", "survey", "system"]
+__all__ = [
+    "ascending",
+    "copy_rows",
+    "gather",
+    "pick",
+    "scatter",
+    "strangers",
+    "survey",
+    "system",
+    "users",
+]
 
 
 @kernel
@@ -121,3 +131,37 @@ def copy_rows(
         begin = ptr[index[k]] - new[k]
         for a in range(new[k], new[k + 1]):
             chosen[a] = column[begin + a]
+
+
+@kernel
+def users(ptr: Ints, product: Products, products: int) -> tuple[Ints, Ints]:
+    """The rows that hold each product: user[start[k]:start[k + 1]], ascending."""
+    start = np.zeros(products + 1, np.int64)
+    user = np.empty(len(product), np.int64)
+    for a in range(len(product)):
+        start[product[a] + 1] += 1
+    for k in range(products):
+        start[k + 1] += start[k]
+    place = start[:-1].copy()
+    for i in range(len(ptr) - 1):
+        for a in range(ptr[i], ptr[i + 1]):
+            user[place[product[a]]] = i
+            place[product[a]] += 1
+    return start, user
+
+
+@kernel
+def strangers(start: Ints, user: Ints, products: Ints, known: NDArray[np.bool_]) -> Ints:
+    """The users of `products` that are not `known` (count,), which they are then."""
+    size = 0
+    for k in products:
+        size += start[k + 1] - start[k]
+    found = np.empty(size, np.int64)
+    count = 0
+    for k in products:
+        for a in range(start[k], start[k + 1]):
+            if not known[user[a]]:
+                known[user[a]] = True
+                found[count] = user[a]
+                count += 1
+    return found[:count]

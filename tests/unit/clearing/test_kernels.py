@@ -91,8 +91,9 @@ def test_unwatched_orders_cannot_leave_within_the_radius(orders: Orders) -> None
     radius = 1e-3 * orders.scale
     watched = np.zeros(len(orders.level) + 1, np.int64)
     soft, stand = (orders.soft, orders.centre), (orders.level, orders.piece)
+    lists = (np.arange(len(orders.level)), watched)
     count = kernels.watch(
-        *orders.legs, *orders.curves, *soft, np.zeros(size), radius, *stand, watched
+        *orders.legs, *orders.curves, *soft, np.zeros(size), radius, *stand, *lists
     )
     assert 0 < count < len(orders.level)
     rng = np.random.default_rng(0)
@@ -121,6 +122,39 @@ def test_settling_follows_new_centres_as_a_refresh_would() -> None:
         np.testing.assert_allclose(
             hessian, fresh.hessian, rtol=1e-7, atol=1e-9 * abs(hessian).max()
         )
+
+
+def test_foreseeing_takes_pieces_as_if_they_had_no_ends() -> None:
+    orders = Market(random_draft(3, 4, 80, flat=1.0).book()).parts()[0]
+    assert isinstance(orders, Orders)
+    dual = Dual([orders], np.zeros(4))
+    dual.soften(1e-2, flat_only=True)
+    dual.q[:] = 0.1 * at(orders, 2)
+    dual.refresh()
+    bent, level = orders.piece[:, 3] > 0, orders.level.copy()
+    assert 5 < bent.sum() < 75
+    for eta in (1e-2, 2e-3):
+        dual.recentre()
+        dual.soften(eta, flat_only=True)
+        before = dual.hessian.copy()
+        dual.foresee()
+        limit = orders.curves[2][orders.curves[0][:-1]]
+        fill = orders.centre + np.where(bent, (limit - level) / orders.soft, 0.0)
+        weights = reading.matrix(orders.legs, 4)
+        np.testing.assert_allclose(dual.gradient, -weights.T @ fill, rtol=1e-9)
+        slope = np.where(bent, 1.0 / orders.soft, 0.0)
+        np.testing.assert_allclose(
+            reading.lower(dual.hessian), weights.T @ (slope[:, None] * weights), rtol=1e-9
+        )
+        assert np.array_equal(before, dual.hessian) == (eta == 1e-2)
+        dual.settle()
+        fresh = Dual([orders], dual.maker)
+        fresh.q[:] = dual.q
+        stale = dual.gradient
+        fresh.refresh()
+        np.testing.assert_allclose(stale, fresh.gradient, rtol=1e-7, atol=1e-6)
+        dual.refresh()
+        bent = orders.piece[:, 3] > 0
 
 
 def test_the_curvature_alone_is_that_of_a_refresh(orders: Orders) -> None:
@@ -152,6 +186,14 @@ def test_gather_scatter_and_rows() -> None:
     fill = np.arange(40.0)
     np.testing.assert_allclose(sums.scatter(*orders.legs, fill, np.zeros(5)), weights.T @ fill)
     chosen = np.array([3, 4, 17, 39])
+    start, user = sums.users(orders.legs[0], orders.legs[1], 5)
+    for k in range(5):
+        np.testing.assert_array_equal(user[start[k] : start[k + 1]], np.flatnonzero(weights[:, k]))
+    known = np.zeros(40, bool)
+    known[chosen] = True
+    others = sums.strangers(start, user, np.array([1, 3]), known)
+    either = np.flatnonzero((weights[:, 1] != 0) | (weights[:, 3] != 0))
+    assert sorted(others) == sorted(set(either) - set(chosen))
     part = orders.subset(chosen)
     np.testing.assert_array_equal(reading.matrix(part.legs, 5), weights[chosen])
     np.testing.assert_array_equal(part.low, orders.low[chosen])

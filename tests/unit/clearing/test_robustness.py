@@ -6,7 +6,7 @@ import pytest
 from tests.unit.clearing.books import Draft, random_draft
 from walras.clearing import Book, clear
 from walras.clearing.book import Floats
-from walras.clearing.generator import market, with_groups
+from walras.clearing.generator import market, perturbed, with_groups
 
 
 def scaled(book: Book, **factors: Floats | float) -> Book:
@@ -162,7 +162,7 @@ def test_failure_is_loud() -> None:
 
 
 def test_numbers_out_of_range_prove_nothing() -> None:
-    book = scaled(random_draft(3, 2, 10).book(), curve_rate=1e300)
+    book = scaled(random_draft(3, 2, 10).book(), curve_rate=1e302)
     with np.errstate(all="ignore"):
         clearing = clear(book)
     assert clearing.certificate == np.inf
@@ -189,3 +189,17 @@ def test_a_warm_start_is_shorter() -> None:
     again = clear(book, warm=cold)
     assert again.iterations < cold.iterations / 2
     np.testing.assert_allclose(again.prices, cold.prices, rtol=1e-12)
+
+
+@pytest.mark.parametrize("flat", [0.2, 1.0])
+def test_a_warm_start_from_fills_leads_to_the_same_prices(flat: float) -> None:
+    for orders in (500, 4_000):
+        book = market(10, orders, flat, seed=9)
+        earlier = clear(book)
+        cold, warm = clear(perturbed(book, 0.02)), clear(perturbed(book, 0.02), warm=earlier)
+        assert warm.certified
+        np.testing.assert_allclose(warm.prices, cold.prices, rtol=1e-10)
+        other = market(10, orders // 2, flat, seed=3)
+        np.testing.assert_allclose(
+            clear(other, warm=earlier).prices, clear(other).prices, rtol=1e-10
+        )
