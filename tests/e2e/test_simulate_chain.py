@@ -195,7 +195,7 @@ def test_a_day_on_a_chain_counts_gas_and_time(day: Day) -> None:
 def test_batches_in_chunks_and_empty_batches_are_the_same_too(
     crowded: DevNode, tmp_path: Path
 ) -> None:
-    clearer = {"transaction_gas": 700_000}
+    clearer = {"transaction_gas": 350_000}
     chain = partial(ChainMarket, node=crowded, directory=tmp_path, clearer=clearer)
     seen: list[Cleared] = []
     compared = Compared(chain, partial(Market, watch=seen.append))
