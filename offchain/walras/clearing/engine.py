@@ -19,6 +19,8 @@ from walras.clearing.newton import Newton
 from walras.clearing.orders import Part
 from walras.clearing.separate import Separate
 from walras.clearing.solution import Clearing
+from walras.clearing.ties import shared
+from walras.clearing.vertex import vertex
 
 __all__ = ["clear"]
 
@@ -26,6 +28,7 @@ _HARDENING = (1e-2, 1e-3, 2e-4)  # softness of the curves, stage by stage
 _THIN_HARDENING = (1e-2, 2e-3, 5e-4, 1e-4)
 _CANONICAL = 1e-11  # of its value: what proximal steps may still shift a price that is unique
 _DUST = 1e-30  # of an order's range: what proximal steps leave of a fill that is zero
+_LONELY = 5  # orders a product: below, the maker decides more prices than orders do
 _HARDEST = 1e-6  # softness of flat steps at the end of sharpening
 
 
@@ -66,8 +69,8 @@ def clear(
         start = warm.prices if isinstance(warm, Clearing) else np.asarray(warm, float)
         search.dual.q[:] = start - book.reference_price
         if isinstance(warm, Clearing):
-            search.dual.recall(_recalled(book, warm))
-    clearing = search.run(warm=warm is not None)
+            search.recall(_recalled(book, warm))
+    clearing = search.run(warm=warm is not None or search.leap())
     clearing.timings["total"] = time.perf_counter() - begun
     return clearing
 
@@ -102,6 +105,7 @@ class _Search:
             isinstance(part, Groups | Separate) for part in self.parts
         )
         self.newton = Newton(self.market, local=1.0 if self.any_flat and self.thick else 0.1)
+        self.recalled = False
         self._lap("setup")
 
     def run(self, *, warm: bool) -> Clearing:
@@ -125,6 +129,25 @@ class _Search:
                     return found
         assert found is not None
         return found
+
+    def recall(self, fills: Floats) -> None:
+        """Start flat steps at `fills` (N,), where they are not NaN."""
+        self.dual.recall(fills)
+        self.recalled = True
+
+    def leap(self) -> bool:
+        """Start a thin book at a vertex of its linear program, if it is one.
+
+        Where few orders meet in a product its price is the maker's choice, far from any vertex.
+        """
+        book = self.book
+        lonely = bool(self.market.maker.any()) and book.orders < _LONELY * book.products
+        found = None if self.thick or lonely else vertex(self.market)
+        if found is not None:
+            self.dual.q[:], fills = found
+            self.recall(fills)
+        self._lap("vertex")
+        return found is not None
 
     def _harden(self) -> None:
         """Homotopy in the curves, centres following the fills."""
@@ -219,6 +242,8 @@ class _Search:
         fills = dual.fills()
         if correct:
             fills = self._corrected(fills)
+        if self.recalled:
+            fills = shared(self.market, dual.q, fills)
         fills[np.abs(fills) <= _DUST * self.market.reach] = 0.0
         shadow = np.zeros(book.groups)
         for part in self.parts:

@@ -1,0 +1,82 @@
+"""Orders that ask the same price for the same portfolio share what is left in proportion.
+
+A search that starts at neutral fills gives tied orders equal shares by itself. One that starts at
+fills somebody had before, or at a vertex, keeps whatever shares it began with: optimal, not fair.
+"""
+
+import numpy as np
+
+from walras.clearing import sums
+from walras.clearing.book import Floats, Ints
+from walras.clearing.dual import Market
+
+__all__ = ["shared"]
+
+_NEAR = 1e-9  # of an order's value: how far from a flat step the price may be
+_SAME = 12  # digits in which portfolios and prices of a tie agree
+
+
+def shared(market: Market, q: Floats, fills: Floats) -> Floats:
+    """Fills (N,) with every tie at the prices q (K,), deviations from the references, made even.
+
+    The sum over a tie stays, so do prices, residuals and regrets. Orders bound by groups are left
+    alone: their shadow prices decide.
+    """
+    order, low, high, price = _tied(market, q)
+    ties: dict[bytes, list[int]] = {}
+    for n, key in enumerate(_keys(market, order, price)):
+        ties.setdefault(key, []).append(n)
+    fair = fills.copy()
+    for members in ties.values():
+        if len(members) > 1:
+            chosen = np.array(members)
+            rows = order[chosen]
+            fair[rows] = _even(_signed(market, rows), low[chosen], high[chosen], fills[rows])
+    return fair
+
+
+def _even(unit: Floats, low: Floats, high: Floats, fills: Floats) -> Floats:
+    """Fills at one share of all ranges; `unit` is the signed cash of one of each."""
+    ends = np.sort(np.stack([unit * low, unit * high]), axis=0)
+    room = ends[1] - ends[0]
+    share = np.clip(np.sum(unit * fills - ends[0]) / np.sum(room), 0.0, 1.0)
+    fair: Floats = np.clip((ends[0] + share * room) / unit, low, high)
+    return fair
+
+
+def _tied(market: Market, q: Floats) -> tuple[Ints, Floats, Floats, Floats]:
+    """Of every flat step that the prices lie on: order, rates at its ends, price."""
+    book = market.book
+    free = market.flat > 0
+    if book.groups:
+        free[book.group_order] = False
+    level = sums.gather(*market.legs, q, np.empty(book.orders))
+    inner = np.ones(len(book.curve_rate), bool)
+    inner[book.curve_ptr[1:] - 1] = False
+    left = np.flatnonzero(inner)
+    owner = np.repeat(np.arange(book.orders), np.diff(book.curve_ptr) - 1)
+    price = market.price[left]
+    near = np.abs(price - level[owner]) <= _NEAR * market.gross[owner]
+    near &= free[owner] & (price == market.price[left + 1])
+    near &= book.curve_rate[left] < book.curve_rate[left + 1]
+    left, owner = left[near], owner[near]
+    return owner, book.curve_rate[left], book.curve_rate[left + 1], market.price[left]
+
+
+def _keys(market: Market, order: Ints, price: Floats) -> list[bytes]:
+    """What members of one tie have in common: products, weights and price by their value."""
+    ptr, product, weight = market.legs
+    sign = _signed(market, order)
+    keys = []
+    for i, unit, asked in zip(order, sign, price, strict=True):
+        legs = slice(ptr[i], ptr[i + 1])
+        share = weight[legs] * market.scale[product[legs]] / unit
+        told = np.round(np.append(share, asked / unit), _SAME) + 0.0  # no minus zero
+        keys.append(product[legs].tobytes() + told.tobytes())
+    return keys
+
+
+def _signed(market: Market, order: Ints) -> Floats:
+    """Cash of a unit of each, negative where the first leg is: mirrored ones tie with the rest."""
+    ptr, _, weight = market.legs
+    return np.copysign(market.gross[order], weight[ptr[order]])
