@@ -46,6 +46,7 @@ CLOCK: Final = "tests/contract/test_phases.py"
 TOKENS: Final = "tests/contract/test_tokens.py"
 COSTS: Final = "tests/contract/test_costs.py"
 STANDS: Final = "tests/contract/test_standing.py"
+AMENDS: Final = "tests/contract/test_amend.py"
 CHUNKS: Final = "tests/contract/test_chunks.py"
 FLOWS: Final = "tests/adversarial/test_lying_flows.py"
 BOOKS: Final = "tests/differential/test_batches.py"
@@ -139,7 +140,7 @@ MUTANTS: Final = (
     settling("cost-end", "Costs", "if (shadow != excused) revert", "revert", FLOWS, BOOKS),
     settling("cost-floor", "Costs", "r.loss += curve.loss;", "", BOOKS),
     settling("used-amendment", "Pass", "if (amendment.batch != w.terms.batch) return;", "", FLOWS),
-    settling("amended-kind", "Pass", " && r.kind == 1 &&", " &&", STANDS, FLOWS),
+    settling("amended-kind", "Pass", " && r.kind == 1 &&", " &&", AMENDS),
     settling("rent-once", "Pass", "(a.cash, a.batch) = (cash, mark);", "a.cash = cash;", STANDS),
     settling(
         "limit-reached",

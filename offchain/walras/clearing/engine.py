@@ -28,7 +28,7 @@ _HARDENING = (1e-2, 1e-3, 2e-4)  # softness of the curves, stage by stage
 _THIN_HARDENING = (1e-2, 2e-3, 5e-4, 1e-4)
 _CANONICAL = 1e-11  # of its value: what proximal steps may still shift a price that is unique
 _DUST = 1e-30  # of an order's range: what proximal steps leave of a fill that is zero
-_LONELY = 5  # orders a product: below, the maker decides more prices than orders do
+_LONELY, _CROWDED = 5, 30  # orders a product between which a vertex is worth asking for
 _HARDEST = 1e-6  # softness of flat steps at the end of sharpening
 
 
@@ -138,11 +138,12 @@ class _Search:
     def leap(self) -> bool:
         """Start a thin book at a vertex of its linear program, if it is one.
 
-        Where few orders meet in a product its price is the maker's choice, far from any vertex.
+        Where few orders meet in a product its price is the maker's choice, far from any vertex;
+        where many do, a simplex takes longer than the search.
         """
-        book = self.book
-        lonely = bool(self.market.maker.any()) and book.orders < _LONELY * book.products
-        found = None if self.thick or lonely else vertex(self.market)
+        each = self.book.orders / max(self.book.products, 1)
+        fewest = _LONELY if self.market.maker.any() else 0
+        found = vertex(self.market) if fewest <= each <= _CROWDED else None
         if found is not None:
             self.dual.q[:], fills = found
             self.recall(fills)

@@ -23,9 +23,11 @@ def shared(market: Market, q: Floats, fills: Floats) -> Floats:
     alone: their shadow prices decide.
     """
     order, low, high, price = _tied(market, q)
+    asked = np.round(price / _signed(market, order), _SAME)
+    _, first, count = np.unique(asked, return_inverse=True, return_counts=True)
     ties: dict[bytes, list[int]] = {}
-    for n, key in enumerate(_keys(market, order, price)):
-        ties.setdefault(key, []).append(n)
+    for n in np.flatnonzero(count[first] > 1):
+        ties.setdefault(_key(market, order[n], asked[n]), []).append(n)
     fair = fills.copy()
     for members in ties.values():
         if len(members) > 1:
@@ -63,17 +65,13 @@ def _tied(market: Market, q: Floats) -> tuple[Ints, Floats, Floats, Floats]:
     return owner, book.curve_rate[left], book.curve_rate[left + 1], market.price[left]
 
 
-def _keys(market: Market, order: Ints, price: Floats) -> list[bytes]:
-    """What members of one tie have in common: products, weights and price by their value."""
+def _key(market: Market, order: int, asked: float) -> bytes:
+    """What members of one tie have in common: products, their weights by value, and the price."""
     ptr, product, weight = market.legs
-    sign = _signed(market, order)
-    keys = []
-    for i, unit, asked in zip(order, sign, price, strict=True):
-        legs = slice(ptr[i], ptr[i + 1])
-        share = weight[legs] * market.scale[product[legs]] / unit
-        told = np.round(np.append(share, asked / unit), _SAME) + 0.0  # no minus zero
-        keys.append(product[legs].tobytes() + told.tobytes())
-    return keys
+    legs = slice(ptr[order], ptr[order + 1])
+    worth = weight[legs] * market.scale[product[legs]]
+    share = np.round(worth / np.copysign(market.gross[order], worth[0]), _SAME)
+    return bytes(product[legs].tobytes() + share.tobytes()) + float(asked + 0.0).hex().encode()
 
 
 def _signed(market: Market, order: Ints) -> Floats:
