@@ -48,21 +48,21 @@ def _even(unit: Floats, low: Floats, high: Floats, fills: Floats) -> Floats:
 
 def _tied(market: Market, q: Floats) -> tuple[Ints, Floats, Floats, Floats]:
     """Of every flat step that the prices lie on: order, rates at its ends, price."""
-    book = market.book
-    free = market.flat > 0
-    if book.groups:
-        free[book.group_order] = False
+    book, price, rate = market.book, market.price, market.book.curve_rate
     level = sums.gather(*market.legs, q, np.empty(book.orders))
-    inner = np.ones(len(book.curve_rate), bool)
-    inner[book.curve_ptr[1:] - 1] = False
-    left = np.flatnonzero(inner)
-    owner = np.repeat(np.arange(book.orders), np.diff(book.curve_ptr) - 1)
-    price = market.price[left]
-    near = np.abs(price - level[owner]) <= _NEAR * market.gross[owner]
-    near &= free[owner] & (price == market.price[left + 1])
-    near &= book.curve_rate[left] < book.curve_rate[left + 1]
-    left, owner = left[near], owner[near]
-    return owner, book.curve_rate[left], book.curve_rate[left + 1], market.price[left]
+    near = _NEAR * market.gross
+    begin, end = book.curve_ptr[:-1], book.curve_ptr[1:] - 1
+    within = (market.flat > 0) & (level <= price[begin] + near) & (level >= price[end] - near)
+    if book.groups:
+        within[book.group_order] = False
+    rows = np.flatnonzero(within)
+    count = end[rows] - begin[rows]
+    order = np.repeat(rows, count)
+    left = np.arange(len(order)) + np.repeat(begin[rows] - np.cumsum(count) + count, count)
+    flat = (price[left] == price[left + 1]) & (rate[left] < rate[left + 1])
+    flat &= np.abs(price[left] - level[order]) <= near[order]
+    order, left = order[flat], left[flat]
+    return order, rate[left], rate[left + 1], price[left]
 
 
 def _key(market: Market, order: int, asked: float) -> bytes:
