@@ -91,7 +91,7 @@ MUTANTS: Final = (
     settling(
         "wrong-body",
         "Pass",
-        "Seal.hash(body, length + DONE_BYTES * w.input.doneCount) != w.sealHash",
+        "Seal.hash(body, length + DONE_BYTES * w.input.doneCount) != w.account.sealHash",
         "false",
         STANDS,
     ),
@@ -118,6 +118,9 @@ MUTANTS: Final = (
     ),
     settling("shadow-range", "Costs", ", shadow > curve.top)", ", false)", COSTS),
     settling("end-of-single", "Single", "rate >= most", "rate > most", SINGLE),
+    settling("beyond-first", "Single", "if (last < pi) {", "if (last <= pi) {", SINGLE),
+    settling("beyond-falls", "Curve", "if lt(width, least) { width := least }", "", SINGLE),
+    settling("beyond-covers", "Curve", "total := add(total, width)", "", SINGLE),
     settling("uncovered-twice", "Pass", "flags & AccountWords.UNCOVERED;", "flags & 0;", STANDS),
     settling(
         "paused",

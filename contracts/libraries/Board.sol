@@ -24,7 +24,8 @@ library Board {
 
     struct Data {
         Line[] lines;
-        uint256[] places; // product id -> 1 + index of its line, 0 if not posted
+        Line[] places; // product id -> its line, at address 0 if not posted
+        Line none; // none of them: a {Line} variable has to begin somewhere, or memory is allocated
     }
 
     function build(
@@ -37,7 +38,7 @@ library Board {
             revert IWalras.LengthMismatch(ids.length, prices.length);
         }
         board.lines = new Line[](ids.length);
-        board.places = new uint256[](count);
+        board.places = _none(count);
         uint256 next;
         for (uint256 i; i < ids.length; ++i) {
             uint16 id = ids[i];
@@ -51,7 +52,15 @@ library Board {
             line.price = price;
             products[id].load(line.product);
             line.tick = tickUp(line.product);
-            board.places[id] = i + 1;
+            board.places[id] = line;
+        }
+    }
+
+    /// @return places at address 0: lines of their own would cost memory
+    function _none(uint256 count) private pure returns (Line[] memory places) {
+        uint256[] memory zeros = new uint256[](count);
+        assembly ("memory-safe") {
+            places := zeros
         }
     }
 

@@ -121,4 +121,26 @@ library Curve {
             }
         }
     }
+
+    /// @dev What {side} returns for a price beyond all of it, with a window of 1: no rate, no slope.
+    /// @param steps at least one
+    function beyond(uint256 pos, uint256 steps, int256 first, uint256 least)
+        internal
+        pure
+        returns (uint256 total, int256 last)
+    {
+        assembly ("memory-safe") {
+            let end := add(pos, mul(20, steps))
+            for {} 1 {} {
+                let word := mload(pos)
+                let width := shr(208, word)
+                total := add(total, width)
+                if lt(width, least) { width := least }
+                first := sub(first, add(width, shr(144, shl(48, word))))
+                pos := add(pos, 20)
+                if eq(pos, end) { break }
+            }
+            last := shl(44, first)
+        }
+    }
 }

@@ -15,37 +15,7 @@ import {Seal} from "./Seal.sol";
 import {Single} from "./Single.sol";
 import {Input, Reading, Submission} from "./Submission.sol";
 import {Wire} from "./Wire.sol";
-
-/// @dev What lock-out fixed.
-struct Terms {
-    uint256 batch;
-    bytes32 id;
-    uint256 secret;
-    uint256 lockOut; // {s}
-    uint256 productCount;
-    uint256 live;
-    uint256 rentIndex; // up to this batch
-    uint256 mark; // rent index after it
-    uint256 unitRent; // {cash X40 / unit / tick}
-}
-
-/// @dev What a pass works on, the item at hand, and room for the next: memory does not grow with them.
-struct Work {
-    Board.Data board;
-    Terms terms;
-    Run run;
-    Holding account;
-    Reading reading;
-    Input input;
-    Effects.Data effects;
-    uint256 buffer;
-    address owner;
-    uint256 source; // {calldata} of the payload
-    uint256 length; // {byte} of it
-    uint256 next; // {calldata} behind the item
-    bool changed; // the account's word
-    bytes32 sealHash; // its second word as stored
-}
+import {Terms, Work} from "./Work.sol";
 
 /// @dev The pass over a batch or a chunk of it: open, decode, status, trade, what stands. docs/SPEC.md §6 and §9.
 library Pass {
@@ -90,14 +60,17 @@ library Pass {
             uint256 limits = (head >> 64) & 0xff;
             offset += ITEM_HEAD;
             uint256 next = offset + length + DONE_BYTES * limits + SHADOW_BYTES * shadows;
-            if (next > end) revert IWalras.TruncatedData();
             address owner = address(uint160(head >> 96));
-            // more than any submission has, and than the buffer holds
-            if (Wire.either(length > LONGEST, Wire.either(shadows > MAX_COSTS, limits > MAX_LISTED))) {
-                revert IWalras.WrongItem(owner);
-            }
             Run memory run = w.run;
-            if (uint160(owner) <= uint160(run.last)) revert IWalras.AccountsNotAscending(owner);
+            // one jump for three refusals
+            bool truncated = next > end;
+            // more than any submission has, and than the buffer holds
+            bool wrong = Wire.either(length > LONGEST, Wire.either(shadows > MAX_COSTS, limits > MAX_LISTED));
+            if (Wire.either(Wire.either(truncated, wrong), uint160(owner) <= uint160(run.last))) {
+                if (truncated) revert IWalras.TruncatedData();
+                if (wrong) revert IWalras.WrongItem(owner);
+                revert IWalras.AccountsNotAscending(owner);
+            }
             run.last = owner;
             ++run.listed;
             (w.input.shadowCount, w.input.doneCount) = (shadows, limits);
@@ -109,10 +82,10 @@ library Pass {
         Account storage stored = s.ledger.accounts[w.owner];
         Holding memory a = w.account;
         stored.load(a);
-        (w.changed, w.sealHash) = (false, a.sealHash);
-        uint256 flags = a.flags;
+        w.changed = false;
+        (uint256 flags, bytes32 sealHash) = (a.flags, a.sealHash);
         if (flags & (AccountWords.STANDING | AccountWords.PAUSED) == AccountWords.STANDING) {
-            _goOn(s, w, end);
+            _goOn(s, w, a, flags, end);
         } else {
             if (Wire.either(flags & AccountWords.STANDING != 0, a.batch != w.terms.batch)) {
                 revert IWalras.AccountNotLive(w.owner);
@@ -120,7 +93,7 @@ library Pass {
             uint256 reason = _trade(s, w, _sealed(w), true);
             if (w.reading.kind == 1) _join(w, reason);
         }
-        bool hashed = a.sealHash != w.sealHash;
+        bool hashed = a.sealHash != sealHash;
         if (w.effects.start != 0) {
             _record(w, hashed);
             return;
@@ -130,9 +103,8 @@ library Pass {
     }
 
     /// @dev An account that stands.
-    function _goOn(Market.State storage s, Work memory w, uint256 end) private {
-        (Holding memory a, Input memory input) = (w.account, w.input);
-        uint256 flags = a.flags;
+    function _goOn(Market.State storage s, Work memory w, Holding memory a, uint256 flags, uint256 end) private {
+        Input memory input = w.input;
         bool solvent = _charge(w.terms, w.run, a);
         uint256 body = _stood(w);
         uint256 length = w.length;
@@ -141,12 +113,13 @@ library Pass {
             behind = body + length;
         }
         if (Wire.both(flags == AccountWords.STANDING, Wire.both(solvent, input.shadowCount == 0))) {
-            (bool done, bool moved) = Single.trade(w.reading.curve, w.board, a, w.run, body, behind, w.terms.lockOut);
-            if (moved) {
+            (bool rests, bool moves) = Single.trade(w, body, behind);
+            if (rests) return;
+            if (moves) {
                 w.changed = true;
                 if (input.doneCount != 0) a.sealHash = Seal.standHash(body, length, DONE_BYTES);
+                return;
             }
-            if (done) return;
         }
         (input.pos, input.end, input.done, input.units) = (body, behind, behind, a.units);
         unchecked {
@@ -158,22 +131,23 @@ library Pass {
 
     /// @dev Rent owed from before, and of this batch if the account can pay it. From here its cash is net.
     function _charge(Terms memory t, Run memory run, Holding memory a) private pure returns (bool solvent) {
-        uint256 rent;
+        (uint256 cash, uint256 mark) = (a.cash, t.mark);
         uint256 owed;
-        uint256 mark = t.mark;
+        uint256 rent;
         unchecked {
             uint256 index = t.rentIndex;
             rent = a.units * t.unitRent; // < 2^8·2^139 a tick, of at most 2^32
             owed = rent * (index - a.batch);
             rent *= mark - index;
+            solvent = Wire.both(owed <= cash, owed + rent <= cash);
         }
-        uint256 cash = a.cash - owed; // it could pay what it owes, or it would have ended
-        unchecked {
-            solvent = rent <= cash;
-            if (solvent) {
-                cash -= rent;
+        if (solvent) {
+            unchecked {
+                cash -= owed + rent;
                 run.rent += rent;
             }
+        } else {
+            cash -= owed; // it could pay what it owes, or it would have ended
         }
         (a.cash, a.batch) = (cash, mark);
     }
@@ -183,7 +157,7 @@ library Pass {
         unchecked {
             (uint256 source, uint256 length) = (w.source, w.length);
             body = Seal.load(w.buffer, Seal.TAG_STAND, bytes32(length), source, w.next - source);
-            if (Seal.hash(body, length + DONE_BYTES * w.input.doneCount) != w.sealHash) {
+            if (Seal.hash(body, length + DONE_BYTES * w.input.doneCount) != w.account.sealHash) {
                 revert IWalras.WrongCiphertext(w.owner);
             }
         }
@@ -195,7 +169,7 @@ library Pass {
             Input memory input = w.input;
             if (input.doneCount != 0) revert IWalras.WrongItem(w.owner);
             input.units = w.account.units;
-            if (!_open(w, w.source, w.length, SHADOW_BYTES * input.shadowCount, w.sealHash)) {
+            if (!_open(w, w.source, w.length, SHADOW_BYTES * input.shadowCount, w.account.sealHash)) {
                 if (input.shadowCount != 0) revert IWalras.ShadowsMismatch(input.shadowCount, 0);
                 w.reading.kind = 0;
                 return Reasons.UNOPENED;

@@ -8,9 +8,10 @@ import {Certificate} from "./Certificate.sol";
 import {CASH} from "./Constants.sol";
 import {Effects} from "./Effects.sol";
 import {Market} from "./Market.sol";
-import {Pass, Terms, Work} from "./Pass.sol";
+import {Pass} from "./Pass.sol";
 import {Phases} from "./Phases.sol";
 import {Seal} from "./Seal.sol";
+import {Terms, Work} from "./Work.sol";
 
 /// @dev Settling a batch, at once or in chunks. Deployed by itself and linked, to keep Walras below the code size limit.
 library Settlement {

@@ -168,15 +168,13 @@ library Submission {
                 if (id < next) return false;
                 next = id + 1;
             }
-            (Entry[] memory entries, uint256[] memory places, Line[] memory lines) =
-                (r.entries, board.places, board.lines);
+            (Entry[] memory entries, Line[] memory places) = (r.entries, board.places);
             if (next > places.length) return false;
             assembly ("memory-safe") {
-                // id < places.length, place ≤ lines.length, as many entries as products
+                // id < places.length, as many entries as products
                 for { places := add(places, 32) } lt(list, end) { list := add(list, 2) } {
-                    let place := mload(add(places, shl(5, shr(240, mload(list)))))
-                    if iszero(place) { break }
-                    let line := mload(add(lines, shl(5, place)))
+                    let line := mload(add(places, shl(5, shr(240, mload(list)))))
+                    if iszero(line) { break } // not posted
                     mstore(add(line, 224), 1) // used
                     entries := add(entries, 32)
                     let e := mload(entries)

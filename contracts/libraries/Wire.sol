@@ -33,6 +33,13 @@ library Wire {
         }
     }
 
+    /// @return s -1 or 1
+    function sign(bool negative) internal pure returns (int256 s) {
+        assembly ("memory-safe") {
+            s := sub(1, shl(1, negative))
+        }
+    }
+
     function min(int256 x, int256 y) internal pure returns (int256 z) {
         assembly ("memory-safe") {
             z := xor(y, mul(xor(x, y), slt(x, y)))
