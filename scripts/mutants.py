@@ -118,9 +118,8 @@ MUTANTS: Final = (
     ),
     settling("shadow-range", "Costs", ", shadow > curve.top)", ", false)", COSTS),
     settling("end-of-single", "Single", "rate >= most", "rate > most", SINGLE),
-    settling("beyond-first", "Single", "if (last < pi) {", "if (last <= pi) {", SINGLE),
     settling("beyond-falls", "Curve", "if lt(width, least) { width := least }", "", SINGLE),
-    settling("beyond-covers", "Curve", "total := add(total, width)", "", SINGLE),
+    settling("single-covers", "Single", "Wire.both(sells, left > a.home)", "false", SINGLE),
     settling("uncovered-twice", "Pass", "flags & AccountWords.UNCOVERED;", "flags & 0;", STANDS),
     settling(
         "paused",
