@@ -15,18 +15,24 @@ library Certificate {
     /// @dev Adds a trading submission to the board.
     function add(Reading memory r) internal pure {
         unchecked {
-            (Entry memory e, Entry[] memory entries) = (r.entry, r.entries);
-            for (uint256 i = r.count; i != 0; --i) {
-                assembly ("memory-safe") {
+            (Entry[] memory entries, uint256 size, bool moves) = (r.entries, 32 * r.count, r.moves);
+            assembly ("memory-safe") {
+                let end := add(entries, size)
+                for {} lt(entries, end) {} {
                     entries := add(entries, 32)
-                    e := mload(entries)
+                    let e := mload(entries)
+                    let line := mload(e)
+                    let slot := add(line, 128) // tolerance
+                    mstore(slot, add(mload(slot), mload(add(e, 128))))
+                    slot := add(line, 160) // gross
+                    mstore(slot, add(mload(slot), mload(add(e, 160))))
+                    if moves {
+                        slot := add(line, 96) // demand
+                        mstore(slot, add(mload(slot), mload(add(e, 64))))
+                        slot := add(line, 192) // volume
+                        mstore(slot, add(mload(slot), mload(add(e, 96))))
+                    }
                 }
-                Line memory line = e.line;
-                line.tolerance += e.tolerance;
-                line.gross += e.gross;
-                if (!r.moves) continue;
-                line.demand += e.fill;
-                line.volume += e.bought;
             }
         }
     }

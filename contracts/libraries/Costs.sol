@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IWalras} from "../interfaces/IWalras.sol";
-import {COST_GAS, LOT_BITS, MAX_TERMS, MAX_WEIGHT, SHADOW_BYTES, STEP_GAS, TERM_GAS} from "./Constants.sol";
+import {COST_GAS, LOT_BITS, MAX_TERMS, SHADOW_BYTES, STEP_GAS, TERM_GAS} from "./Constants.sol";
 import {Curve} from "./Curve.sol";
 import {Reasons} from "./Reasons.sol";
 import {Input, Reading, Submission} from "./Submission.sol";
@@ -36,11 +36,8 @@ library Costs {
     function read(Reading memory r, Input memory input, uint256 pos) internal pure returns (uint256 start) {
         unchecked {
             (uint256 end, uint256 auths, uint256 costs) = (input.end, r.auths, r.costs);
-            for (uint256 j; j != auths; ++j) {
-                if (pos + Submission.AUTH_HEAD > end) return Submission.quit(r, Reasons.MALFORMED);
-                pos += Submission.authSize(Wire.load(pos) >> 224);
-                if (pos > end) return Submission.quit(r, Reasons.MALFORMED);
-            }
+            pos = Submission.behind(pos, end, auths);
+            if (pos > end) return Submission.quit(r, Reasons.MALFORMED);
             start = pos;
             _clear(r.coupling, costs, auths);
             for (uint256 d; d != costs; ++d) {
@@ -84,27 +81,39 @@ library Costs {
     /// @return next behind the cost
     function _cost(Reading memory r, Input memory input, uint256 pos, uint256 d) private pure returns (uint256 next) {
         unchecked {
-            if (pos + HEAD > input.end) return Submission.quit(r, Reasons.MALFORMED);
-            uint256 head = Wire.load(pos) >> 232;
-            uint256 terms = head >> 16;
-            uint256 buys = (head >> 8) & 255;
-            uint256 sells = head & 255;
+            // read before `next` tells whether it lies within: there is room behind the body
+            uint256 head = Wire.load(pos);
+            uint256 terms = Wire.octet(head, 0);
             pos += HEAD;
             uint256 end = pos + Wire.TERM_BYTES * terms;
-            next = end + Curve.size(buys, sells);
-            bool bad = Wire.either(Curve.shapeless(buys, sells), terms - 1 >= MAX_TERMS);
-            if (Wire.either(next > input.end, bad)) return Submission.quit(r, Reasons.MALFORMED);
-            r.gas += COST_GAS + TERM_GAS * terms + STEP_GAS * (buys + sells);
-            if (r.gas > r.gasLimit) return Submission.quit(r, Reasons.OVERSIZED);
-            Cost memory c = r.coupling.costs[d];
-            int256 shadow =
-                d < input.shadowCount ? int256(Wire.load(input.shadows + SHADOW_BYTES * d)) >> 96 : int256(0);
+            {
+                uint256 buys = Wire.octet(head, 1);
+                uint256 sells = Wire.octet(head, 2);
+                next = end + Curve.size(buys, sells);
+                bool bad = Wire.either(Curve.shapeless(buys, sells), terms - 1 >= MAX_TERMS);
+                if (Wire.either(next > input.end, bad)) return Submission.quit(r, Reasons.MALFORMED);
+                uint256 gas = r.gas + COST_GAS + TERM_GAS * terms + STEP_GAS * (buys + sells);
+                r.gas = gas;
+                if (gas > r.gasLimit) return Submission.quit(r, Reasons.OVERSIZED);
+            }
+            Cost memory c = r.cost;
+            Data memory data = r.coupling;
+            {
+                Cost[] memory costs = data.costs;
+                assembly ("memory-safe") {
+                    c := mload(add(add(costs, 32), shl(5, d))) // d < costs.length
+                }
+            }
+            // without shadow prices they are zero
+            int256 shadow;
+            if (d < input.shadowCount) shadow = int256(Wire.load(input.shadows + SHADOW_BYTES * d)) >> 96;
             (c.terms, c.end, c.shadow) = (pos, end, shadow);
-            uint256 gross = _terms(r.coupling, pos, end, r.auths, shadow);
-            if (gross == 0 || !Curve.read(c.curve, end, head & 65_535, shadow, gross, 1)) {
+            uint256 gross = _terms(data, pos, end, r.auths, shadow);
+            if (gross == 0) return Submission.quit(r, Reasons.MALFORMED);
+            c.most = 2 + gross + terms;
+            if (!Curve.read(c.curve, end, (head >> 232) & 65_535, shadow, gross, 1)) {
                 return Submission.quit(r, Reasons.MALFORMED);
             }
-            c.most = 2 + gross + terms;
         }
     }
 
@@ -116,7 +125,6 @@ library Costs {
     {
         uint256 links = data.links;
         uint256 size_ = LINK_SIZE;
-        uint256 most = MAX_WEIGHT;
         assembly ("memory-safe") {
             let next := 0
             for {} lt(pos, end) { pos := add(pos, 4) } {
@@ -125,8 +133,8 @@ library Costs {
                 let factor := sar(232, shl(8, word))
                 let sign := sar(255, factor)
                 let size := sub(xor(factor, sign), sign)
-                if or(or(lt(index, next), iszero(lt(index, auths))), iszero(lt(sub(size, 1), most))) {
-                    gross := 0
+                if or(or(lt(index, next), iszero(lt(index, auths))), shr(20, sub(size, 1))) {
+                    gross := 0 // 1 ≤ |coefficient| ≤ 2^20
                     break
                 }
                 next := add(index, 1)
@@ -142,63 +150,88 @@ library Costs {
     /// @dev Combinations, cover and sums of all costs once the auths are read.
     function weigh(Reading memory r) internal pure {
         unchecked {
+            (Cost memory c, Cost[] memory costs, uint256 links) = (r.cost, r.coupling.costs, r.coupling.links);
             uint256 cover = r.cover + r.auths; // the payment of each rounds up
-            (Data memory data, uint256 count) = (r.coupling, r.costs);
-            for (uint256 d; d != count; ++d) {
-                Cost memory c = data.costs[d];
-                (uint256 bought, uint256 sold) = _sum(data.links, c);
-                (Curve.Data memory curve, uint256 most, int256 excess) = (c.curve, c.most, c.excess);
-                cover += _coverUp(curve, bought, sold, most);
-                (int256 bottom, int256 top) = (curve.bottom, curve.top);
+            for (uint256 left = r.costs; left != 0; --left) {
+                assembly ("memory-safe") {
+                    costs := add(costs, 32)
+                    c := mload(costs)
+                }
+                int256 excess = _sum(links, c);
+                Curve.Data memory curve = c.curve;
+                (int256 bottom, int256 top, int256 shadow) = (curve.bottom, curve.top, c.shadow);
+                r.loss += curve.loss;
+                uint256 most = c.most;
+                cover += _coverUp(curve, links, c);
+                uint256 miss = Wire.abs(excess);
                 uint256 span = uint256(top - bottom) >> LOT_BITS;
                 r.costSpan += 4 * most * span; // < 2^27·2^113
-                r.loss += curve.loss;
-                if (c.shadow != (excess > 0 ? bottom : top)) {
-                    r.costLoss += Wire.abs(excess) * span; // < 2^117·2^113
+                if (shadow != (excess > 0 ? bottom : top)) {
+                    r.costLoss += miss * span; // < 2^117·2^113
                 }
+                // what clears beyond doubt; the rest is left to {check}
+                bool clear = Wire.both(miss <= c.tolerance, Wire.both(shadow >= bottom, shadow <= top));
+                if (!clear) r.unclear = true;
             }
             r.cover = cover;
         }
     }
 
-    /// @return bought {X44} sMax
-    /// @return sold {X44} sMin
-    function _sum(uint256 links, Cost memory c) private pure returns (uint256 bought, uint256 sold) {
-        unchecked {
-            (uint256 pos, uint256 end, uint256 size) = (c.terms, c.end, LINK_SIZE);
-            int256 sum;
-            uint256 tolerance = 2;
-            links += 64; // to the curves
-            assembly ("memory-safe") {
-                for {} lt(pos, end) { pos := add(pos, 4) } {
-                    let word := mload(pos)
-                    let curve := add(links, mul(size, byte(0, word)))
-                    let factor := sar(232, shl(8, word))
-                    sum := add(sum, mul(factor, mload(add(curve, 64)))) // rate; < 2^20·2^92
+    /// @return excess {X44} s − S; the tolerance of the cost goes with it
+    function _sum(uint256 links, Cost memory c) private pure returns (int256 excess) {
+        (uint256 pos, uint256 end, uint256 size) = (c.terms, c.end, LINK_SIZE);
+        uint256 tolerance = 2;
+        excess = -c.curve.rate;
+        assembly ("memory-safe") {
+            for {} lt(pos, end) { pos := add(pos, 4) } {
+                let word := mload(pos)
+                let curve := add(add(links, 64), mul(size, byte(0, word)))
+                let factor := sar(232, shl(8, word))
+                excess := add(excess, mul(factor, mload(add(curve, 64)))) // rate; < 2^20·2^92
+                if mload(add(curve, 96)) {
+                    // sloped
                     let sign := sar(255, factor)
-                    factor := sub(xor(factor, sign), sign)
-                    sign := and(sign, 32)
-                    bought := add(bought, mul(factor, mload(add(add(curve, 160), sign))))
-                    sold := add(sold, mul(factor, mload(sub(add(curve, 192), sign))))
-                    tolerance := add(tolerance, mul(add(factor, 1), mload(add(curve, 96)))) // if sloped
+                    tolerance := add(tolerance, add(sub(xor(factor, sign), sign), 1))
                 }
             }
-            (c.excess, c.tolerance) = (sum - c.curve.rate, tolerance);
         }
+        (c.excess, c.tolerance) = (excess, tolerance);
     }
 
     /// @dev Cash that λ·s moves between the auths' own values and their payments is at most: the curve's own, λ = bottom > 0 with all that can be bought
     /// beyond it, λ = top < 0 with all that can be sold; and what s may be off.
-    function _coverUp(Curve.Data memory c, uint256 bought, uint256 sold, uint256 most) private pure returns (uint256) {
+    function _coverUp(Curve.Data memory c, uint256 links, Cost memory cost) private pure returns (uint256 cover) {
         unchecked {
-            if (c.bottom <= 0 || bought < c.buy) bought = c.buy;
-            if (c.top >= 0 || sold < c.sell) sold = c.sell;
-            uint256 pay = c.bid > 0 ? _valueUp(uint256(c.bid), bought) : 0;
-            uint256 payToSell = c.ask < 0 ? _valueUp(uint256(-c.ask), sold) : 0;
-            uint256 high = Wire.abs(c.top);
-            uint256 low = Wire.abs(c.bottom);
-            // the ends are whole X40 prices
-            return (pay > payToSell ? pay : payToSell) + _valueUp((high > low ? high : low) >> LOT_BITS, most);
+            (int256 bid, int256 ask, int256 bottom, int256 top) = (c.bid, c.ask, c.bottom, c.top);
+            if (bid > 0) {
+                uint256 bought = c.buy;
+                if (bottom > 0) bought = Wire.max(bought, _most(links, cost, 0));
+                cover = _valueUp(uint256(bid), bought);
+            }
+            if (ask < 0) {
+                uint256 sold = c.sell;
+                if (top < 0) sold = Wire.max(sold, _most(links, cost, 32));
+                cover = Wire.max(cover, _valueUp(uint256(-ask), sold));
+            }
+            // bottom ≤ top, so this is the larger size of the two; the ends are whole X40 prices
+            if (top < -bottom) top = -bottom;
+            cover += _valueUp(uint256(top) >> LOT_BITS, cost.most);
+        }
+    }
+
+    /// @param side 0 or 32
+    /// @return most {X44} sMax or sMin
+    function _most(uint256 links, Cost memory c, uint256 side) private pure returns (uint256 most) {
+        (uint256 pos, uint256 end, uint256 size) = (c.terms, c.end, LINK_SIZE);
+        links += 64 + 160; // to what the curves can buy; what they can sell lies behind that
+        assembly ("memory-safe") {
+            for {} lt(pos, end) { pos := add(pos, 4) } {
+                let word := mload(pos)
+                let factor := sar(232, shl(8, word))
+                let sign := sar(255, factor)
+                let at := add(add(links, mul(size, byte(0, word))), xor(side, and(sign, 32)))
+                most := add(most, mul(sub(xor(factor, sign), sign), mload(at)))
+            }
         }
     }
 

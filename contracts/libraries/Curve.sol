@@ -51,73 +51,112 @@ library Curve {
         returns (bool)
     {
         unchecked {
-            uint256 buys = counts >> 8;
-            uint256 sells = counts & 255;
+            (c.loss, c.sloped) = (0, false);
+            if (Wire.both(counts > 255, counts & 255 != 0)) return _both(c, pos, counts, pi, window, least);
+            int256 first = int256(Wire.load(pos)) >> 128;
+            if (Wire.abs(first) > uint256(MAX_CURVE_PRICE)) return false;
+            (c.bid, c.ask) = (first, first);
+            first <<= LOT_BITS;
+            if (counts > 255) {
+                (c.sell, c.top) = (0, first);
+                return _buy(c, pos + FIRST_BYTES, counts >> 8, first, pi, window, least);
+            }
+            (c.rate, c.buy, c.bottom) = (0, 0, first);
+            return _sell(c, pos + FIRST_BYTES, counts, first, pi, window, least);
+        }
+    }
+
+    /// @dev A curve of two sides.
+    function _both(Data memory c, uint256 pos, uint256 counts, int256 pi, uint256 window, uint256 least)
+        private
+        pure
+        returns (bool)
+    {
+        unchecked {
             int256 bid = int256(Wire.load(pos)) >> 128;
-            int256 ask = bid;
             pos += FIRST_BYTES;
-            if (buys * sells != 0) {
-                ask += int256(Wire.load(pos) >> 144);
-                pos += GAP_BYTES;
-            }
+            int256 ask = bid + int256(Wire.load(pos) >> 144);
+            pos += GAP_BYTES;
             if (Wire.either(bid < -MAX_CURVE_PRICE, ask > MAX_CURVE_PRICE)) return false; // bid ≤ ask
-            (c.bid, c.ask, c.loss, c.sloped) = (bid, ask, 0, false);
-            (uint256 rate, uint256 total, int256 last) = (0, 0, bid << LOT_BITS);
-            if (buys != 0) {
-                (rate, total, last) = side(c, pos, buys, bid, pi, window, least);
-                if (Wire.either(total > MAX_RATE, last < LAST_PRICE)) return false;
-                pos += STEP_BYTES * buys;
-            }
+            (c.bid, c.ask) = (bid, ask);
+            if (!_buy(c, pos, counts >> 8, bid << LOT_BITS, pi, window, least)) return false;
+            pos += STEP_BYTES * (counts >> 8);
+            return _sell(c, pos, counts & 255, ask << LOT_BITS, pi, window, least);
+        }
+    }
+
+    /// @param first {cash X84} bid
+    function _buy(Data memory c, uint256 pos, uint256 steps, int256 first, int256 pi, uint256 window, uint256 least)
+        private
+        pure
+        returns (bool)
+    {
+        unchecked {
+            (uint256 rate, uint256 total, int256 last) = side(c, pos, steps, first - pi, window, least);
+            last += pi;
             (c.rate, c.buy, c.bottom) = (int256(rate), total << LOT_BITS, last);
-            (rate, total, last) = (0, 0, -ask << LOT_BITS);
-            if (sells != 0) {
-                (rate, total, last) = side(c, pos, sells, -ask, -pi, window, least);
-                if (Wire.either(total > MAX_RATE, last < LAST_PRICE)) return false;
-                c.rate -= int256(rate);
-            }
-            (c.sell, c.top) = (total << LOT_BITS, -last);
-            return true;
+            return Wire.both(total <= MAX_RATE, last >= LAST_PRICE);
+        }
+    }
+
+    /// @dev Takes what is sold off the rate.
+    /// @param first {cash X84} ask
+    function _sell(Data memory c, uint256 pos, uint256 steps, int256 first, int256 pi, uint256 window, uint256 least)
+        private
+        pure
+        returns (bool)
+    {
+        unchecked {
+            (uint256 rate, uint256 total, int256 last) = side(c, pos, steps, pi - first, window, least);
+            last = pi - last;
+            (c.sell, c.top) = (total << LOT_BITS, last);
+            c.rate -= int256(rate);
+            return Wire.both(total <= MAX_RATE, last <= -LAST_PRICE);
         }
     }
 
     /// @param c where loss and sloped of the curve are added to
     /// @param pos memory address of `steps` steps, width u48 ‖ increment u112
-    /// @param first {cash X40} price at rate 0, |first| ≤ 2^112
+    /// @param reach {cash X84} first price less pi, |first price| ≤ 2^156
     /// @return rate {portfolio unit X44} demanded, toward zero
     /// @return total {portfolio unit} sum of widths
-    /// @return last {cash X84} price at the far end
-    /// Widths: a step falls by less than 2^112 + 2^98, so |price X84| < 2^161 throughout; part ≤ fall < 2^157, part·width < 2^205.
-    function side(Data memory c, uint256 pos, uint256 steps, int256 first, int256 pi, uint256 window, uint256 least)
+    /// @return left {cash X84} price at the far end less pi
+    /// Widths: a step falls by less than 2^112 + 2^98, so |reach| < 2^185 throughout; within a step reach ≤ fall < 2^157, reach·width < 2^205.
+    function side(Data memory c, uint256 pos, uint256 steps, int256 reach, uint256 window, uint256 least)
         internal
         pure
-        returns (uint256 rate, uint256 total, int256 last)
+        returns (uint256 rate, uint256 total, int256 left)
     {
+        left = reach;
         assembly ("memory-safe") {
             // what the stack has no room for lies in the scratch space
             mstore(0, least)
             mstore(32, c)
-            last := shl(44, first)
             for { let end := add(pos, mul(20, steps)) } lt(pos, end) { pos := add(pos, 20) } {
                 let width := shr(208, mload(pos))
                 let drop := mul(mul(window, window), width)
                 if lt(drop, mload(0)) { drop := mload(0) }
                 drop := add(drop, shr(144, shl(48, mload(pos))))
-                let fall := shl(44, drop)
-                let reach := sub(last, pi)
-                last := sub(last, fall)
                 total := add(total, width)
-                if iszero(sgt(add(reach, window), 0)) { continue } // the price is beyond the step and the window before it
-                let part := mul(reach, sgt(reach, 0)) // reach cut to 0 … fall
-                part := xor(part, mul(xor(fall, part), gt(part, fall)))
-                rate := add(rate, div(mul(part, width), drop)) // down: toward zero; width·2^44 of a whole step
-                if and(slt(reach, add(fall, window)), gt(width, 0)) {
-                    mstore(add(mload(32), 96), 1) // sloped
-                    // strictly inside: loss, up
-                    if mul(part, lt(part, fall)) {
-                        let loss := add(mload(32), 128)
-                        mstore(loss, add(mload(loss), div(add(drop, sub(width, 1)), width)))
-                    }
+                reach := left
+                left := sub(left, shl(44, drop))
+                // all of the step, and not near its far end
+                if iszero(slt(left, window)) {
+                    rate := add(rate, shl(44, width))
+                    continue
                 }
+                // the price is beyond the step and the window before it, or it has no width
+                if iszero(mul(sgt(add(reach, window), 0), width)) { continue }
+                mstore(add(mload(32), 96), 1) // sloped
+                if iszero(sgt(reach, 0)) { continue }
+                if iszero(slt(left, 0)) {
+                    rate := add(rate, shl(44, width))
+                    continue
+                }
+                rate := add(rate, div(mul(reach, width), drop)) // down: toward zero
+                // strictly inside: loss, up
+                let loss := add(mload(32), 128)
+                mstore(loss, add(mload(loss), div(add(drop, sub(width, 1)), width)))
             }
         }
     }

@@ -7,6 +7,7 @@ import {CASH, WORD_GAS} from "./Constants.sol";
 import {Effects} from "./Effects.sol";
 import {Reasons} from "./Reasons.sol";
 import {Entry, Reading} from "./Submission.sol";
+import {Wire} from "./Wire.sol";
 
 /// @dev Balances: one word per account holds cash and its home product; the other products lie two to a word. docs/SPEC.md §7.
 library Ledger {
@@ -69,7 +70,7 @@ library Ledger {
         unchecked {
             bool covered = r.cover <= a.cash;
             uint256 pair = type(uint256).max;
-            uint256 word;
+            (uint256 slot, uint256 word, uint256 home) = (0, 0, a.homeProduct);
             (Entry memory e, Entry[] memory entries) = (r.entry, r.entries);
             for (uint256 i = r.count; i != 0; --i) {
                 assembly ("memory-safe") {
@@ -77,20 +78,37 @@ library Ledger {
                     e := mload(entries)
                 }
                 uint256 id = e.line.id;
-                if (a.homeProduct == id + 1) {
-                    e.balance = a.home;
+                uint256 balance;
+                if (home == id + 1) {
+                    balance = a.home;
                 } else {
                     if (id >> 1 != pair) {
                         pair = id >> 1;
-                        r.gas += WORD_GAS;
-                        if (r.gas > r.gasLimit) return Reasons.OVERSIZED;
-                        word = ledger.pairs[owner][pair];
+                        uint256 gas = r.gas + WORD_GAS;
+                        r.gas = gas;
+                        if (gas > r.gasLimit) return Reasons.OVERSIZED;
+                        (slot, word) = _load(ledger.pairs[owner], pair);
                     }
-                    e.balance = (word >> _shift(id)) & type(uint128).max;
+                    (e.slot, e.word) = (slot, word);
+                    balance = (word >> _shift(id)) & type(uint128).max;
                 }
-                if (e.cover > e.balance) covered = false;
+                e.balance = balance;
+                if (e.cover > balance) covered = false;
             }
             return covered ? Reasons.NONE : Reasons.UNCOVERED;
+        }
+    }
+
+    function _load(mapping(uint256 => uint256) storage pairs, uint256 pair)
+        private
+        view
+        returns (uint256 slot, uint256 word)
+    {
+        assembly ("memory-safe") {
+            mstore(0, pair)
+            mstore(32, pairs.slot)
+            slot := keccak256(0, 64)
+            word := sload(slot)
         }
     }
 
@@ -112,54 +130,47 @@ library Ledger {
 
     /// @dev Moves the balances of a submission that trades. Requires {cover} before. Leaves the account's own word to the caller.
     /// @return changed whether that word is another
-    function trade(Data storage ledger, address owner, Holding memory a, Reading memory r, Effects.Data memory effects)
+    function trade(address owner, Holding memory a, Reading memory r, Effects.Data memory effects)
         internal
         returns (bool changed)
     {
         unchecked {
-            changed = r.cash != 0 || r.homed;
-            (Entry memory e, Entry memory odd, Entry[] memory entries) = (r.entry, r.entry, r.entries);
-            uint256 left = r.count;
-            while (left != 0) {
+            changed = Wire.either(r.cash != 0, r.homed);
+            Entry memory none = r.entry;
+            (Entry memory e, Entry memory held, Entry[] memory entries) = (none, none, r.entries);
+            uint256 word; // of the pair of `held`, with what moved in it so far
+            for (uint256 left = r.count; left != 0; --left) {
                 assembly ("memory-safe") {
                     entries := add(entries, 32)
                     e := mload(entries)
                 }
-                --left;
+                int256 fill = e.fill;
+                if (fill == 0) continue;
                 uint256 id = e.line.id;
-                uint256 before = e.balance;
-                uint256 word = moved(owner, uint16(id), before, e.fill);
+                uint256 next = moved(owner, uint16(id), e.balance, fill);
                 if (a.homeProduct == id + 1) {
-                    if (e.fill != 0) changed = true;
-                    a.home = word;
+                    a.home = next;
+                    changed = true;
                     continue;
                 }
-                bool both;
-                if (id & 1 == 0 && left != 0) {
-                    assembly ("memory-safe") {
-                        odd := mload(add(entries, 32))
-                    }
-                    both = odd.line.id == id + 1 && a.homeProduct != id + 2;
+                if (e.slot != held.slot) {
+                    if (held.slot != 0) _save(held, word, effects);
+                    (held, word) = (e, e.word);
                 }
-                if (both) {
-                    assembly ("memory-safe") {
-                        entries := add(entries, 32)
-                    }
-                    --left;
-                    if (e.fill == 0 && odd.fill == 0) continue;
-                    before |= odd.balance;
-                    word |= moved(owner, uint16(id + 1), odd.balance, odd.fill) << 128;
-                } else {
-                    if (e.fill == 0) continue;
-                    // the other half of the word is of no product of this submission, or of the home product, which never lies here
-                    uint256 beside = ledger.pairs[owner][id >> 1] & (uint256(type(uint128).max) << (128 - _shift(id)));
-                    before |= beside;
-                    word = word << _shift(id) | beside;
-                }
-                if (effects.start == 0) ledger.pairs[owner][id >> 1] = word;
-                else effects.pair(id >> 1, word, before == 0);
+                word += uint256(fill) << _shift(id); // stays within its half
             }
+            if (held.slot != 0) _save(held, word, effects);
             if (changed) a.cash = moved(owner, CASH, a.cash, r.cash);
+        }
+    }
+
+    function _save(Entry memory e, uint256 word, Effects.Data memory effects) private {
+        unchecked {
+            if (effects.start != 0) return effects.pair(e.line.id >> 1, word, e.word == 0);
+            uint256 slot = e.slot;
+            assembly ("memory-safe") {
+                sstore(slot, word)
+            }
         }
     }
 

@@ -216,7 +216,7 @@ library Pass {
                 return reason;
             }
             if (r.costs != 0) {
-                Costs.check(r, w.owner);
+                if (r.unclear) Costs.check(r, w.owner);
                 run.costLoss += r.costLoss;
                 run.costSpan += r.costSpan;
             }
@@ -225,7 +225,7 @@ library Pass {
             w.changed = r.homed;
             if (r.moves) {
                 run.cash += r.cash;
-                w.changed = s.ledger.trade(w.owner, w.account, r, w.effects);
+                w.changed = Ledger.trade(w.owner, w.account, r, w.effects);
             }
             return Reasons.NONE;
         }

@@ -97,7 +97,8 @@ library Single {
                 (left, last) = Curve.beyond(curve + Curve.FIRST_BYTES, buys + sells, first, line.tick);
             } else {
                 c.loss = 0;
-                (rate, left, last) = Curve.side(c, curve + Curve.FIRST_BYTES, buys + sells, first, pi, 1, line.tick);
+                (rate, left, last) = Curve.side(c, curve + Curve.FIRST_BYTES, buys + sells, last - pi, 1, line.tick);
+                last += pi;
             }
             if (last < Curve.LAST_PRICE) return (0, 0);
             left <<= LOT_BITS;

@@ -48,13 +48,17 @@ struct Entry {
     uint256 bought; // {lot X44} positive legs
     uint256 tolerance; // {ulp}
     uint256 gross; // {ulp}
-    uint256 balance; // {lot X44} ledger, filled in by Ledger
+    /* filled in by Ledger */
+    uint256 balance; // {lot X44} ledger
+    uint256 slot; // of the pair's word, if the product is not the home product
+    uint256 word; // that word
 }
 
 /// @dev One submission at the posted prices. Reused for every account of a settlement, so that memory does not grow with them.
 struct Reading {
     Entry[] entries; // as many as the longest list so far
     Entry entry; // none of them: an {Entry} variable has to begin somewhere, or memory is allocated
+    Costs.Cost cost; // none of them, for the same reason
     Curve.Data curve; // of the auth that is read, if there are no costs
     Costs.Data coupling;
     int256[MAX_LISTED] progress; // {portfolio unit X44} of each auth with limits after this batch
@@ -79,6 +83,7 @@ struct Reading {
     uint256 loss; // {cash X40 / portfolio unit^2}
     uint256 costLoss; // {cash X84}
     uint256 costSpan; // {cash X84}
+    bool unclear; // a cost may not clear
 }
 
 /// @dev Total decoding and evaluation of submissions, in one pass: any bytes are one submission or one void reason. docs/SPEC.md §2 and §3, rules 1 to 6.
@@ -130,7 +135,7 @@ library Submission {
     function _head(Reading memory r, Board.Data memory board, Input memory input) private pure returns (uint256 pos) {
         unchecked {
             assembly ("memory-safe") {
-                calldatacopy(add(r, 416), calldatasize(), 384) // zeros, from `headed` on
+                calldatacopy(add(r, 448), calldatasize(), 416) // zeros, from `headed` on
             }
             pos = input.pos;
             uint256 list = pos + HEAD;
@@ -187,12 +192,21 @@ library Submission {
         }
     }
 
-    /// @return {byte} of an auth with this head
-    function authSize(uint256 head) internal pure returns (uint256) {
-        unchecked {
-            uint256 limits = head >> 24 == 1 ? LIMIT_BYTES : 0;
-            return
-                AUTH_HEAD + limits + Wire.TERM_BYTES * ((head >> 16) & 255) + Curve.size((head >> 8) & 255, head & 255);
+    /// @dev Rule 4 (a), by the heads alone. An auth has more bytes than its head: if one does not lie within, nor does what it would be followed by.
+    /// @return next address behind so many auths, beyond `end` if one is not wholly before it
+    function behind(uint256 pos, uint256 end, uint256 auths) internal pure returns (uint256 next) {
+        assembly ("memory-safe") {
+            next := pos
+            for {} auths { auths := sub(auths, 1) } {
+                let head := mload(next)
+                let buys := byte(2, head)
+                let sells := byte(3, head)
+                // head and first; limits; legs; gap; steps
+                next := add(add(next, 20), mul(12, eq(byte(0, head), 1)))
+                next := add(add(next, shl(2, byte(1, head))), mul(14, gt(mul(buys, sells), 0)))
+                next := add(next, mul(20, add(buys, sells)))
+                if gt(next, end) { break }
+            }
         }
     }
 
@@ -221,7 +235,7 @@ library Submission {
                 r.gas = gas;
                 if (gas > r.gasLimit) return quit(r, Reasons.OVERSIZED);
             }
-            (uint256 gross, uint256 tau, int256 pi) = _legs(r, pos, limits);
+            (uint256 gross, uint256 tau, int256 pi) = legs == 1 ? _leg(r, pos) : _legs(r, pos, limits);
             if (gross == 0) return quit(r, Reasons.MALFORMED);
             Curve.Data memory c = r.curve;
             int256 effective = pi;
@@ -239,7 +253,23 @@ library Submission {
             }
             if (curve != limits) _limit(r, c, input, limits);
             _pay(r, c, pi);
-            _fill(r, c, pos, limits);
+            if (legs == 1) _fillOne(r, c, pos);
+            else _fill(r, c, pos, limits);
+        }
+    }
+
+    /// @dev {_legs} of a single one.
+    function _leg(Reading memory r, uint256 pos) private pure returns (uint256 gross, uint256 tau, int256 pi) {
+        (uint256 count, Entry[] memory entries) = (r.count, r.entries);
+        assembly ("memory-safe") {
+            let leg := shr(224, mload(pos))
+            // its weight is 1
+            gross := and(eq(and(leg, 0xffffff), 1), lt(shr(24, leg), count))
+            if gross {
+                let line := mload(mload(add(add(entries, 32), shl(5, shr(24, leg)))))
+                pi := mload(add(line, 32)) // price
+                tau := mload(add(line, 64)) // tick
+            }
         }
     }
 
@@ -251,9 +281,6 @@ library Submission {
         pure
         returns (uint256 gross, uint256 tau, int256 pi)
     {
-        unchecked {
-            if (end - pos == Wire.TERM_BYTES && (Wire.load(pos) << 8) >> 232 != 1) return (0, 0, 0);
-        }
         uint256 count = r.count;
         Entry[] memory entries = r.entries;
         assembly ("memory-safe") {
@@ -326,6 +353,31 @@ library Submission {
             // an arithmetic shift rounds toward minus infinity: the payer's ulp up, the receiver's down
             return (-pi * rate) >> PAYMENT_SHIFT;
         }
+    }
+
+    /// @dev {_fill} of a single leg, whose weight is 1.
+    function _fillOne(Reading memory r, Curve.Data memory c, uint256 pos) private pure {
+        Entry[] memory entries = r.entries;
+        uint256 used = r.used;
+        assembly ("memory-safe") {
+            let entry := byte(0, mload(pos))
+            used := or(used, shl(entry, 1))
+            entry := mload(add(add(entries, 32), shl(5, entry)))
+            let slot := add(entry, 32)
+            mstore(slot, add(mload(slot), mload(add(c, 192)))) // cover: what can be sold
+            slot := add(entry, 160)
+            mstore(slot, add(mload(slot), 2)) // gross
+            let rate := mload(add(c, 64))
+            if rate {
+                slot := add(entry, 64)
+                mstore(slot, add(mload(slot), rate)) // fill
+                slot := add(entry, 96)
+                mstore(slot, add(mload(slot), mul(rate, sgt(rate, 0)))) // bought
+            }
+            slot := add(entry, 128)
+            mstore(slot, add(mload(slot), shl(1, mload(add(c, 96))))) // tolerance, if sloped
+        }
+        r.used = used;
     }
 
     function _fill(Reading memory r, Curve.Data memory c, uint256 pos, uint256 end) private pure {

@@ -46,6 +46,12 @@ library Wire {
         }
     }
 
+    function max(uint256 x, uint256 y) internal pure returns (uint256 z) {
+        assembly ("memory-safe") {
+            z := xor(y, mul(xor(x, y), gt(x, y)))
+        }
+    }
+
     /// @dev a || b for conditions cheaper than a jump.
     function either(bool a, bool b) internal pure returns (bool c) {
         assembly ("memory-safe") {

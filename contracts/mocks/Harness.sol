@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Phase, Product, Timetable, VoidReason} from "../interfaces/IWalras.sol";
 import {Board, Line} from "../libraries/Board.sol";
 import {Certificate} from "../libraries/Certificate.sol";
-import {UNIT_BYTES} from "../libraries/Constants.sol";
+import {LOT_BITS, UNIT_BYTES} from "../libraries/Constants.sol";
 import {Costs} from "../libraries/Costs.sol";
 import {Curve} from "../libraries/Curve.sol";
 import {Custody} from "../libraries/Custody.sol";
@@ -232,8 +232,9 @@ contract Harness {
             from := add(copy, 32)
         }
         Curve.Data memory c;
-        (rate, total, last) = Curve.side(c, from, steps.length / Curve.STEP_BYTES, first, pi, window, least);
-        return (rate, total, c.loss, c.sloped, last);
+        int256 reach = (first << LOT_BITS) - pi;
+        (rate, total, last) = Curve.side(c, from, steps.length / Curve.STEP_BYTES, reach, window, least);
+        return (rate, total, c.loss, c.sloped, last + pi);
     }
 
     function maker(int256 price, Product calldata product) external pure returns (int256) {
