@@ -101,7 +101,7 @@ MUTANTS: Final = (
     settling("unused-price", "Certificate", "if (!line.used)", "if (false)", CLEARER),
     settling("magic", "Seal", "if (magic != MAGIC) return 0;", "", SETTLING),
     settling("reference-cap", "Certificate", "if (move > most) move = most;", "", ATTACKS),
-    settling("trailing-bytes", "Submission", "(pos != end, ", "(false, ", SETTLING),
+    settling("trailing-bytes", "Submission", "(pos != r.end, ", "(false, ", SETTLING),
     settling(
         "payer-rounds-up",
         "Submission",

@@ -30,7 +30,7 @@ library Costs {
         uint256 room; // for so many links
     }
 
-    uint256 private constant LINK_SIZE = 352; // {byte}
+    uint256 internal constant LINK_SIZE = 352; // {byte}
 
     /// @dev Rule 4. @return start address of the first cost
     function read(Reading memory r, Input memory input, uint256 pos) internal pure returns (uint256 start) {
@@ -64,17 +64,7 @@ library Costs {
                 }
                 data.links = links;
             }
-            for (uint256 link = data.links; auths != 0; --auths) {
-                Wire.clear(link, 64);
-                link += LINK_SIZE;
-            }
-        }
-    }
-
-    /// @return address of the link of an auth
-    function linkOf(Data memory data, uint256 j) internal pure returns (uint256) {
-        unchecked {
-            return data.links + LINK_SIZE * j;
+            Wire.clear(data.links, LINK_SIZE * auths);
         }
     }
 
@@ -91,10 +81,10 @@ library Costs {
                 uint256 sells = Wire.octet(head, 2);
                 next = end + Curve.size(buys, sells);
                 bool bad = Wire.either(Curve.shapeless(buys, sells), terms - 1 >= MAX_TERMS);
-                if (Wire.either(next > input.end, bad)) return Submission.quit(r, Reasons.MALFORMED);
+                bad = Wire.either(next > r.end, bad);
                 uint256 gas = r.gas + COST_GAS + TERM_GAS * terms + STEP_GAS * (buys + sells);
+                if (Wire.either(bad, gas > r.gasLimit)) return Submission.refuse(r, gas, bad);
                 r.gas = gas;
-                if (gas > r.gasLimit) return Submission.quit(r, Reasons.OVERSIZED);
             }
             Cost memory c = r.cost;
             Data memory data = r.coupling;
@@ -123,26 +113,24 @@ library Costs {
         pure
         returns (uint256 gross)
     {
-        uint256 links = data.links;
-        uint256 size_ = LINK_SIZE;
+        (uint256 links, uint256 size_) = (data.links, LINK_SIZE);
         assembly ("memory-safe") {
-            let next := 0
+            let last := add(links, mul(size_, auths)) // behind the links
+            let next := links
             for {} lt(pos, end) { pos := add(pos, 4) } {
                 let word := mload(pos)
-                let index := byte(0, word)
+                let link := add(links, mul(size_, byte(0, word)))
                 let factor := sar(232, shl(8, word))
-                let sign := sar(255, factor)
-                let size := sub(xor(factor, sign), sign)
-                if or(or(lt(index, next), iszero(lt(index, auths))), shr(20, sub(size, 1))) {
+                let size := sar(255, factor)
+                size := sub(xor(factor, size), size)
+                if or(or(lt(link, next), iszero(lt(link, last))), shr(20, sub(size, 1))) {
                     gross := 0 // 1 ≤ |coefficient| ≤ 2^20
                     break
                 }
-                next := add(index, 1)
                 gross := add(gross, size)
-                let link := add(links, mul(size_, index))
                 mstore(link, add(mload(link), mul(factor, shadow))) // 16 of 2^20·2^159
-                link := add(link, 32)
-                mstore(link, add(mload(link), size))
+                next := add(link, 32)
+                mstore(next, add(mload(next), size))
             }
         }
     }

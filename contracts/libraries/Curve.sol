@@ -116,7 +116,7 @@ library Curve {
     }
 
     /// @param c where loss and sloped of the curve are added to
-    /// @param pos memory address of `steps` steps, width u48 ‖ increment u112
+    /// @param pos memory address of `steps` steps, at least one, width u48 ‖ increment u112
     /// @param reach {cash X84} first price less pi, |first price| ≤ 2^156
     /// @return rate {portfolio unit X44} demanded, toward zero
     /// @return total {portfolio unit} sum of widths
@@ -129,34 +129,38 @@ library Curve {
     {
         left = reach;
         assembly ("memory-safe") {
-            // what the stack has no room for lies in the scratch space
-            mstore(0, least)
-            mstore(32, c)
-            for { let end := add(pos, mul(20, steps)) } lt(pos, end) { pos := add(pos, 20) } {
-                let width := shr(208, mload(pos))
-                let drop := mul(mul(window, window), width)
-                if lt(drop, mload(0)) { drop := mload(0) }
-                drop := add(drop, shr(144, shl(48, mload(pos))))
+            mstore(0, c) // the stack has no room for it
+            let square := mul(window, window)
+            let end := add(pos, mul(20, steps))
+            for {} 1 {} {
+                let width := mload(pos)
+                let drop := shr(144, shl(48, width))
+                width := shr(208, width)
+                let sloping := mul(square, width)
+                drop := add(drop, xor(sloping, mul(xor(sloping, least), lt(sloping, least)))) // the larger of the two
                 total := add(total, width)
                 reach := left
                 left := sub(left, shl(44, drop))
-                // all of the step, and not near its far end
-                if iszero(slt(left, window)) {
-                    rate := add(rate, shl(44, width))
-                    continue
+                pos := add(pos, 20)
+                switch slt(left, window)
+                case 0 { rate := add(rate, shl(44, width)) } // all of the step, and not near its far end
+                default {
+                    // neither beyond the step and the window before it, nor without width
+                    if mul(sgt(add(reach, window), 0), width) {
+                        let slope := mload(0)
+                        mstore(add(slope, 96), 1) // sloped
+                        if sgt(reach, 0) {
+                            switch slt(left, 0)
+                            case 0 { rate := add(rate, shl(44, width)) }
+                            default {
+                                rate := add(rate, div(mul(reach, width), drop)) // down: toward zero
+                                slope := add(slope, 128) // strictly inside: loss, up
+                                mstore(slope, add(mload(slope), div(add(drop, sub(width, 1)), width)))
+                            }
+                        }
+                    }
                 }
-                // the price is beyond the step and the window before it, or it has no width
-                if iszero(mul(sgt(add(reach, window), 0), width)) { continue }
-                mstore(add(mload(32), 96), 1) // sloped
-                if iszero(sgt(reach, 0)) { continue }
-                if iszero(slt(left, 0)) {
-                    rate := add(rate, shl(44, width))
-                    continue
-                }
-                rate := add(rate, div(mul(reach, width), drop)) // down: toward zero
-                // strictly inside: loss, up
-                let loss := add(mload(32), 128)
-                mstore(loss, add(mload(loss), div(add(drop, sub(width, 1)), width)))
+                if iszero(lt(pos, end)) { break }
             }
         }
     }

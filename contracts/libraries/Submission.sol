@@ -61,6 +61,8 @@ struct Reading {
     Costs.Cost cost; // none of them, for the same reason
     Curve.Data curve; // of the auth that is read, if there are no costs
     Costs.Data coupling;
+    Input input; // what is read
+    uint256 end; // address behind the auths
     int256[MAX_LISTED] progress; // {portfolio unit X44} of each auth with limits after this batch
     uint256 kind; // 1: standing
     uint256 validUntil; // {s} 0: no end
@@ -108,18 +110,19 @@ library Submission {
         unchecked {
             uint256 pos = _head(r, board, input);
             if (pos == 0) return r.reason;
-            uint256 auths = r.auths;
-            uint256 end = input.end;
+            uint256 link;
             if (r.costs != 0) {
-                end = Costs.read(r, input, pos);
+                uint256 end = Costs.read(r, input, pos);
                 if (end == 0) return r.reason;
+                (r.end, link) = (end, r.coupling.links);
             }
-            for (uint256 j; j != auths; ++j) {
-                pos = _auth(r, input, pos, end, j);
+            for (uint256 left = r.auths; left != 0; --left) {
+                pos = _auth(r, pos, link);
                 if (pos == 0) return r.reason;
+                link += Costs.LINK_SIZE; // without costs it is of no use
             }
-            if (Wire.either(pos != end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
-            r.complete = r.ended == auths;
+            if (Wire.either(pos != r.end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
+            r.complete = r.ended == r.auths;
             if (r.costs != 0) Costs.weigh(r);
             return Reasons.NONE;
         }
@@ -135,14 +138,15 @@ library Submission {
     function _head(Reading memory r, Board.Data memory board, Input memory input) private pure returns (uint256 pos) {
         unchecked {
             assembly ("memory-safe") {
-                calldatacopy(add(r, 448), calldatasize(), 416) // zeros, from `headed` on
+                calldatacopy(add(r, 512), calldatasize(), 416) // zeros, from `headed` on
             }
-            pos = input.pos;
-            uint256 list = pos + HEAD;
-            uint256 word = Wire.load(pos);
+            (uint256 list, uint256 end) = (input.pos, input.end);
+            uint256 word = Wire.load(list);
             uint256 count = (word >> 200) & 255;
+            list += HEAD;
             pos = list + 2 * count + 2;
-            if (pos > input.end) return quit(r, Reasons.MALFORMED);
+            (r.input, r.end) = (input, end);
+            if (pos > end) return quit(r, Reasons.MALFORMED);
             uint256 auths = Wire.load(pos - 2) >> 248;
             uint256 costs = Wire.load(pos - 1) >> 248;
             (r.kind, r.validUntil) = (word >> 248, (word >> 208) & type(uint40).max);
@@ -168,13 +172,16 @@ library Submission {
         unchecked {
             uint256 end = list + 2 * r.count;
             uint256 next;
-            for (uint256 pos = list; pos != end; pos += 2) {
-                uint256 id = Wire.load(pos) >> 240;
-                if (id < next) return false;
-                next = id + 1;
+            bool falls;
+            assembly ("memory-safe") {
+                for { let pos := list } lt(pos, end) { pos := add(pos, 2) } {
+                    let id := shr(240, mload(pos))
+                    falls := or(falls, lt(id, next))
+                    next := add(id, 1)
+                }
             }
             (Entry[] memory entries, Line[] memory places) = (r.entries, board.places);
-            if (next > places.length) return false;
+            if (Wire.either(falls, next > places.length)) return false;
             assembly ("memory-safe") {
                 // id < places.length, as many entries as products
                 for { places := add(places, 32) } lt(list, end) { list := add(list, 2) } {
@@ -210,12 +217,9 @@ library Submission {
         }
     }
 
-    /// @dev Rule 5 for the auth of index j, and its demand. @return next behind it
-    function _auth(Reading memory r, Input memory input, uint256 pos, uint256 end, uint256 j)
-        private
-        pure
-        returns (uint256 next)
-    {
+    /// @dev Rule 5 for an auth, and its demand. @return next behind it
+    /// @param link of the auth, if there are costs
+    function _auth(Reading memory r, uint256 pos, uint256 link) private pure returns (uint256 next) {
         unchecked {
             // read before `next` tells whether it lies within: there is room behind the body
             uint256 head = Wire.load(pos);
@@ -230,10 +234,10 @@ library Submission {
                 curve = limits + LIMIT_BYTES * flags;
                 next = curve + Curve.size(buys, sells);
                 bool bad = Wire.either(Curve.shapeless(buys, sells), Wire.either(legs - 1 >= MAX_LEGS, flags > 1));
-                if (Wire.either(next > end, bad)) return quit(r, Reasons.MALFORMED);
+                bad = Wire.either(next > r.end, bad);
                 uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
+                if (Wire.either(bad, gas > r.gasLimit)) return refuse(r, gas, bad);
                 r.gas = gas;
-                if (gas > r.gasLimit) return quit(r, Reasons.OVERSIZED);
             }
             (uint256 gross, uint256 tau, int256 pi) = legs == 1 ? _leg(r, pos) : _legs(r, pos, limits);
             if (gross == 0) return quit(r, Reasons.MALFORMED);
@@ -241,7 +245,6 @@ library Submission {
             int256 effective = pi;
             if (r.costs != 0) {
                 // an auth in costs answers to π = Σ w·p − Σ g·λ, with W + G in place of W
-                uint256 link = Costs.linkOf(r.coupling, j);
                 assembly ("memory-safe") {
                     effective := sub(pi, mload(link))
                     gross := add(gross, mload(add(link, 32)))
@@ -251,11 +254,18 @@ library Submission {
             if (!Curve.read(c, curve, (head >> 224) & 65_535, effective, gross, tau)) {
                 return quit(r, Reasons.MALFORMED);
             }
-            if (curve != limits) _limit(r, c, input, limits);
+            if (curve != limits) _limit(r, c, limits);
             _pay(r, c, pi);
             if (legs == 1) _fillOne(r, c, pos);
             else _fill(r, c, pos, limits);
         }
+    }
+
+    /// @dev Quits at an auth or a cost that is malformed or, if it is not, takes the gas too far.
+    function refuse(Reading memory r, uint256 gas, bool malformed) internal pure returns (uint256) {
+        if (malformed) return quit(r, Reasons.MALFORMED);
+        r.gas = gas;
+        return quit(r, Reasons.OVERSIZED);
     }
 
     /// @dev {_legs} of a single one.
@@ -305,8 +315,9 @@ library Submission {
     }
 
     /// @dev Cuts the curve's domain to [-(low + done), high - done] and moves the progress.
-    function _limit(Reading memory r, Curve.Data memory c, Input memory input, uint256 pos) private pure {
+    function _limit(Reading memory r, Curve.Data memory c, uint256 pos) private pure {
         unchecked {
+            Input memory input = r.input;
             uint256 word = Wire.load(pos);
             int256 low = int256((word >> 208) << LOT_BITS);
             int256 high = int256(((word >> 160) & type(uint48).max) << LOT_BITS);
@@ -332,11 +343,9 @@ library Submission {
     /// @dev Cover and payment.
     function _pay(Reading memory r, Curve.Data memory c, int256 pi) private pure {
         unchecked {
-            uint256 pay = c.bid > 0 ? valueUp(uint256(c.bid), c.buy) : 0;
-            if (c.ask < 0) {
-                uint256 payToSell = valueUp(uint256(-c.ask), c.sell);
-                if (payToSell > pay) pay = payToSell;
-            }
+            (int256 bid, int256 ask, uint256 pay) = (c.bid, c.ask, 0);
+            if (bid > 0) pay = valueUp(uint256(bid), c.buy);
+            if (ask < 0) pay = Wire.max(pay, valueUp(uint256(-ask), c.sell));
             r.cover += pay;
             int256 rate = c.rate;
             if (rate != 0) {
