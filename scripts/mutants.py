@@ -34,6 +34,7 @@ COPIED: Final = (
 LINKED: Final = ("node_modules", ".venv")
 
 SETTLEMENT: Final = "contracts/libraries/Settlement.sol"
+HARNESS: Final = "contracts/mocks/Harness.sol"
 WALRAS: Final = "contracts/Walras.sol"
 CLEARER: Final = "tests/adversarial/test_lying_clearer.py"
 ATTACKS: Final = "tests/adversarial/test_named_discretion.py"
@@ -50,6 +51,8 @@ AMENDS: Final = "tests/contract/test_amend.py"
 CHUNKS: Final = "tests/contract/test_chunks.py"
 FLOWS: Final = "tests/adversarial/test_lying_flows.py"
 BOOKS: Final = "tests/differential/test_batches.py"
+WEIGHED: Final = "tests/differential/test_costs.py"
+VECTORS: Final = "tests/vectors/test_vectors.py"
 BOND: Final = (
     "external {\n        _requireFinished(s);\n        Listing storage listed = s.listings[CASH];"
 )
@@ -70,6 +73,11 @@ class Mutant:
 def settling(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
     """A mutant of what the settlement runs."""
     return Mutant(name, f"contracts/libraries/{file}.sol", old, new, SETTLEMENT, tests)
+
+
+def reading(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
+    """A mutant of what reads a submission, seen through the harness."""
+    return Mutant(name, f"contracts/libraries/{file}.sol", old, new, HARNESS, tests)
 
 
 def room(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
@@ -141,6 +149,11 @@ MUTANTS: Final = (
     ),
     settling("cost-end", "Costs", "if (shadow != excused) revert", "revert", FLOWS, BOOKS),
     settling("cost-floor", "Costs", "r.loss += curve.loss;", "", BOOKS),
+    settling("cost-doubt", "Costs", "if (!clear) r.unclear = true;", "", COSTS),
+    reading("can-buy", "Costs", "Wire.max(bought, _most(links, cost, 0))", "bought", WEIGHED),
+    reading("can-sell", "Costs", "Wire.max(sold, _most(links, cost, 32))", "sold", WEIGHED),
+    reading("weight-of-one", "Submission", "eq(and(leg, 0xffffff), 1)", "1", VECTORS),
+    reading("side-near", "Curve", "switch slt(left, window)", "switch slt(left, 0)", VECTORS),
     settling("used-amendment", "Pass", "if (amendment.batch != w.terms.batch) return;", "", FLOWS),
     settling("amended-kind", "Pass", " && r.kind == 1 &&", " &&", AMENDS),
     settling("rent-once", "Pass", "(a.cash, a.batch) = (cash, mark);", "a.cash = cash;", STANDS),

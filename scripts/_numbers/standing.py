@@ -24,6 +24,7 @@ __all__ = ["STANDING", "in_chunks", "marginal"]
 
 FEW, MORE = 4, 12
 CHUNKED: Final = (240, 120)  # accounts, and of a chunk
+TEN_CHUNKED: Final = (60, 30)  # of ten auths each: what a capacity of 10,000 units has room for
 
 
 @dataclass
@@ -119,13 +120,28 @@ def marginal(chain: Chain, bench: Bench) -> dict[str, int]:
     return out
 
 
+def ten(i: int) -> tuple[Auth, ...]:
+    """One product each, five buyers and five sellers."""
+    return tuple(bounded(k, i + k) for k in range(10))
+
+
 def in_chunks(chain: Chain, bench: Bench) -> dict[str, int]:
     """A batch at once and in chunks: gas of an account, and the overhead."""
+    one = STANDING["one auth with limits, first product"]
+    many = Shape(ten, products=tuple(range(10)))
+    return {
+        **_in_chunks(chain, bench, one, CHUNKED, ""),
+        **_in_chunks(chain, bench, many, TEN_CHUNKED, ", ten auths"),
+    }
+
+
+def _in_chunks(
+    chain: Chain, bench: Bench, shape: Shape, sizes: tuple[int, int], suffix: str
+) -> dict[str, int]:
     out = {}
-    count, size = CHUNKED
+    count, size = sizes
     for standing in (True, False):
-        kind = "standing" if standing else "sealed"
-        shape = STANDING["one auth with limits, first product"]
+        kind = ("standing" if standing else "sealed") + suffix
         with chain.undone():
             days = enter(bench, shape, count, standing=standing)
             with chain.undone():
