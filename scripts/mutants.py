@@ -52,7 +52,7 @@ CHUNKS: Final = "tests/contract/test_chunks.py"
 FLOWS: Final = "tests/adversarial/test_lying_flows.py"
 BOOKS: Final = "tests/differential/test_batches.py"
 WEIGHED: Final = "tests/differential/test_costs.py"
-VECTORS: Final = "tests/vectors/test_vectors.py"
+VECTORS: Final = "tests/differential/test_libraries.py"
 BOND: Final = (
     "external {\n        _requireFinished(s);\n        Listing storage listed = s.listings[CASH];"
 )
