@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from eth_utils.address import to_canonical_address
 
 from tests.e2e.clearer import Clearer, build, make_clearer
 from tests.e2e.test_standing_book import limited, seal_submission
-from tests.e2e.venue import FAUCET_KEY, Venue, buy, sell
+from tests.e2e.venue import FAUCET_KEY, QUICK, Venue, buy, open_venue, sell
 from walras.batch import CASH
+from walras.chain.devnode import start_anvil
 from walras.numbers import UNIT_GAS, X44
 from walras.operator.decide import Apply, Open, RegisterKey, Reveal, Settle, Wait
 from walras.schedule import Phase
@@ -132,6 +134,25 @@ def test_gas_that_is_used_decides_not_what_was_declared(
     event = venue.market.settled_event(1)
     assert event is not None
     assert (event.live, event.voids) == (6, 0)
+
+
+def test_book_that_no_transaction_of_this_node_holds__goes_in_chunks(tmp_path: Path) -> None:
+    """It fits by what it declares; the node runs out of gas when it is asked for an estimate."""
+    with start_anvil() as node:
+        venue = open_venue(node)
+        policy = replace(QUICK, gas_margin_percent=1)
+        clearer = make_clearer(venue, tmp_path, policy=policy, transaction_gas=720_000)
+        clearer.daemon.once()
+        crowd(venue, 7)
+        node.client.rpc("evm_setBlockGasLimit", hex(400_000))
+        node.mine()
+        taken = clearer.daemon.once()
+        assert taken[:3] == [Reveal(1), Settle(1), Apply(1)]
+        (weighed,) = (entry for entry in clearer.log.entries if entry["event"] == "weighed")
+        assert (weighed["estimate"], weighed["refused"]) == (None, True)
+        assert weighed["declared"] <= 720_000
+        assert len(venue.market.verified_events(1)) == 2
+        assert venue.market.phase(1) is Phase.SETTLED
 
 
 def test_a_transaction_signed_before_a_kill_is_sent_again_not_chunked(

@@ -84,6 +84,21 @@ def test_follow__an_amendment_begins_anew() -> None:
     assert len(found.fills) == 1
 
 
+def test_follow__an_amendment_that_says_the_same__begins_anew_too() -> None:
+    """SPEC §9: it stands with done = 0; one that was refused changes nothing."""
+    kept = [Shown(3, posting(standing(FIRST, 0))), Shown(4, posting(standing(FIRST, 50)))]
+    found = follow(OWNER, kept)
+    assert found is not None
+    assert (found.first, found.done) == (3, (100 * X44,))
+    same = [replace(kept[0], amended=True), Shown(4, posting(standing(FIRST, 0), price=2))]
+    found = follow(OWNER, same)
+    assert found is not None
+    assert (found.first, len(found.fills), found.done) == (4, 1, (80 * X44,))
+    unseen = follow(OWNER, same[:1])
+    assert unseen is not None
+    assert unseen.first == 3
+
+
 def test_follow__with_costs__uses_the_posted_shadow_price() -> None:
     cost = Cost((Term(0, 1),), 0, 0, (Step(30, 0), Step(0, 20 * X40)))
     steeper = replace(BUYER, buy=(Step(100, 10 * X40 - 400),))  # the least slope of W + G = 2

@@ -23,6 +23,7 @@ __all__ = ["Block", "BlockMissing", "Client", "NodeError", "connect"]
 REQUEST_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 15.0
 BATCH_SIZE: Final = 100
+_REMEMBERED: Final = 64  # times of which the first block is remembered
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -107,6 +108,8 @@ class Client:
         self.url = url
         self._provider = provider
         self.constants: dict[tuple[str, str], Any] = {}  # values that no block changes
+        # Answers of `first_block_from` given before: where to look first, never believed unseen.
+        self._firsts: dict[int, int] = {}
         self.chain_id = int(self.rpc("eth_chainId"), 16)
 
     def rpc(self, method: str, *params: Any) -> Any:
@@ -144,17 +147,8 @@ class Client:
     def block(self, tag: int | str = "latest") -> Block:
         """A block's header by number, hash or tag; BlockMissing if the node does not have it."""
         if isinstance(tag, str) and tag.startswith("0x"):
-            raw = self.rpc("eth_getBlockByHash", tag, False)
-        else:
-            raw = self.rpc("eth_getBlockByNumber", _tag(tag), False)
-        if raw is None:
-            raise BlockMissing(f"the node has no block {tag}; it may still be syncing")
-        return Block(
-            int(raw["number"], 16),
-            bytes.fromhex((raw["hash"] or "0x").removeprefix("0x")),
-            int(raw["timestamp"], 16),
-            int(raw.get("baseFeePerGas") or "0x0", 16),
-        )
+            return _header(tag, self.rpc("eth_getBlockByHash", tag, False))
+        return _header(tag, self.rpc("eth_getBlockByNumber", _tag(tag), False))
 
     def now(self) -> int:
         """The time the next transaction will meet on chain, in seconds."""
@@ -164,7 +158,23 @@ class Client:
         """Number of the first block not before `timestamp`; head.number + 1 if all are before."""
         if head.timestamp < timestamp:
             return head.number + 1
-        return _first(lambda n: self.block(n).timestamp >= timestamp, head.number)
+        known = self._firsts.get(timestamp)
+        if known is None or not self._still_first(known, timestamp):
+            known = _first(lambda n: self.block(n).timestamp >= timestamp, head.number)
+            self._firsts.pop(timestamp, None)
+            self._firsts[timestamp] = known
+            if len(self._firsts) > _REMEMBERED:
+                self._firsts.pop(next(iter(self._firsts)))
+        return known
+
+    def _still_first(self, number: int, timestamp: int) -> bool:
+        """Whether the chain as it is now has its first block from `timestamp` at `number`."""
+        numbers = range(max(number - 1, 0), number + 1)
+        raw = self.rpc_many("eth_getBlockByNumber", [(hex(n), False) for n in numbers])
+        if None in raw:  # a reorganisation made the chain shorter
+            return False
+        *before, found = (_header(n, one) for n, one in zip(numbers, raw, strict=True))
+        return found.timestamp >= timestamp and all(b.timestamp < timestamp for b in before)
 
 
 def connect(
@@ -201,6 +211,17 @@ def _first(holds: Callable[[int], bool], last: int) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle + 1, high)
     return low
+
+
+def _header(tag: int | str, raw: Any) -> Block:
+    if raw is None:
+        raise BlockMissing(f"the node has no block {tag}; it may still be syncing")
+    return Block(
+        int(raw["number"], 16),
+        bytes.fromhex((raw["hash"] or "0x").removeprefix("0x")),
+        int(raw["timestamp"], 16),
+        int(raw.get("baseFeePerGas") or "0x0", 16),
+    )
 
 
 def _tag(block: int | str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +24,8 @@ __all__ = ["DevNode", "anvil_binary", "free_port", "start_anvil"]
 
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 5.0
+_SHOWN: Final = 500  # characters of what Anvil printed
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 _PACKAGE: Final = Path("node_modules/@foundry-rs")
 
 
@@ -78,17 +83,25 @@ def free_port() -> int:
 def start_anvil(
     *arguments: str, port: int | None = None, log: Path | None = None
 ) -> Iterator[DevNode]:
-    """Run Anvil on a free port until the block ends; `arguments` go to Anvil as they are."""
+    """Run Anvil on a free port until the block ends; `arguments` go to Anvil as they are.
+
+    SIGTERM and SIGHUP, unless the program handles them itself, unwind the block as an error would:
+    nothing is left behind. Raises ConfigError with Anvil's own words if it does not start.
+    """
     port = port or free_port()
     # Anvil keeps every block's state on disk and leaves it there: gigabytes after some tests.
-    with tempfile.TemporaryDirectory(prefix="walras-anvil-", ignore_cleanup_errors=True) as states:
-        own = ("--port", str(port), "--cache-path", states, "--silent")
-        with (log or Path(os.devnull)).open("ab") as output:
+    with (
+        _signals_unwind(),
+        tempfile.TemporaryDirectory(prefix="walras-anvil-", ignore_cleanup_errors=True) as own,
+    ):
+        said, states = log or Path(own) / "said", Path(own) / "states"
+        options = ("--port", str(port), "--cache-path", str(states), "--silent")
+        with said.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603
-                [anvil_binary(), *own, *arguments], stdout=output, stderr=output
+                [anvil_binary(), *options, *arguments], stdout=output, stderr=output
             )
         try:
-            yield _ready(process, f"http://127.0.0.1:{port}")
+            yield _ready(process, f"http://127.0.0.1:{port}", said)
         finally:
             process.terminate()
             try:
@@ -98,12 +111,41 @@ def start_anvil(
                 process.wait()
 
 
-def _ready(process: subprocess.Popen[bytes], url: str) -> DevNode:
+def _ready(process: subprocess.Popen[bytes], url: str, said: Path) -> DevNode:
     deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ConfigError(f"anvil ended at once with code {process.returncode}: {_end(said)}")
         try:
             connect(url, timeout=1.0, retry_for=0.5)
             return DevNode(connect(url, timeout=60.0), url, process.pid)
         except NodeUnreachable:
             time.sleep(0.05)
-    raise NodeUnreachable(f"anvil did not answer at {url} within {_START_SECONDS:.0f} s")
+    raise NodeUnreachable(
+        f"anvil did not answer at {url} within {_START_SECONDS:.0f} s: {_end(said)}"
+    )
+
+
+def _end(said: Path) -> str:
+    """The last of what Anvil printed, on one line."""
+    text = " ".join(said.read_text(errors="replace").split())
+    return text[-_SHOWN:] or "it printed nothing"
+
+
+@contextmanager
+def _signals_unwind() -> Iterator[None]:
+    """Signals that would end the process on the spot raise SystemExit instead, once."""
+
+    def unwind(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the cleaning short
+        sys.exit(128 + number)
+
+    mine = threading.current_thread() is threading.main_thread()
+    deadly = [n for n in _SIGNALS if mine and signal.getsignal(n) is signal.SIG_DFL]
+    for number in deadly:
+        signal.signal(number, unwind)
+    try:
+        yield
+    finally:
+        for number in deadly:
+            signal.signal(number, signal.SIG_DFL)

@@ -151,9 +151,9 @@ class Market:
         found = self._within(batch, events.Voided)
         return tuple(event for event in found if isinstance(event, events.Voided))
 
-    def settled_event(self, batch: int) -> events.Settled | None:
-        """How a batch settled, or None."""
-        return self._only(batch, events.Settled)
+    def settled_event(self, batch: int, block: int | None = None) -> events.Settled | None:
+        """How a batch settled, or None; `block` is where it did, if that is known."""
+        return self._only(batch, events.Settled, block)
 
     def revealed_event(self, batch: int) -> events.KeyRevealed | None:
         """The publication of a batch's secret, or None."""
@@ -247,8 +247,13 @@ class Market:
             end = self.client.first_block_from(bounds.end, head) - 1
         return read_events(self.client, self.address, kinds, first=first, last=end, indexed=batch)
 
-    def _only(self, batch: int, kind: type[E]) -> E | None:
-        found = self._within(batch, kind)
+    def _only(self, batch: int, kind: type[E], block: int | None = None) -> E | None:
+        if block is None:
+            found = self._within(batch, kind)
+        else:
+            found = read_events(
+                self.client, self.address, [kind], first=block, last=block, indexed=batch
+            )
         return cast("E", found[-1]) if found else None
 
     def _latest(self, kind: type[E], batch: int) -> E | None:

@@ -14,7 +14,9 @@ from walras.chain.artifacts import load
 from walras.errors import Reverted
 from walras.schedule import Phase
 
-__all__ = ["ADVICE", "TOKEN_ADVICE", "reverted"]
+__all__ = ["ADVICE", "TOKEN_ADVICE", "UNNAMED", "reverted"]
+
+UNNAMED: Final = "no reason given"  # name of a refusal without data: mostly gas that ended
 
 # {0}, {1} … are the error's arguments.
 ADVICE: Final[Mapping[str, str]] = {
@@ -116,7 +118,7 @@ def reverted(data: bytes) -> Reverted:
     """The refusal that the revert `data` encodes, with advice; total over any bytes."""
     known = _errors().get(data[:4])
     if known is None:
-        shown = f"0x{data.hex()}" if data else "no reason given"
+        shown = f"0x{data.hex()}" if data else UNNAMED
         return Reverted(shown, (), "the market, token or this program is of another version")
     name, types, advice = known
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from eth_utils.address import to_canonical_address
@@ -89,16 +89,21 @@ def _from_index(market: Market, index: Index, lines: Sequence[AccountLine]) -> F
 
 
 def _from_chain(market: Market, owner: str) -> Followed | None:
-    history = market.history([events.Joined, events.Settled, events.Voided])
-    joined = [e.batch for e in history if isinstance(e, events.Joined) and e.account == owner]
+    kinds = (events.Joined, events.Settled, events.Voided, events.Amended)
+    history = [e for e in market.history(kinds) if getattr(e, "account", owner) == owner]
+    joined = [e.batch for e in history if isinstance(e, events.Joined)]
     if not joined:
         return None
-    voids = {e.batch for e in history if isinstance(e, events.Voided) and e.account == owner}
+    voids = {e.batch for e in history if isinstance(e, events.Voided)}
+    amended = {e.batch for e in history if isinstance(e, events.Amended) and e.replaced}
     settled = [e for e in history if isinstance(e, events.Settled) and e.batch >= joined[-1]]
-    return follow(to_canonical_address(owner), _shown(market, settled, voids))
-
-
-def _shown(market: Market, settled: Sequence[events.Settled], voids: set[int]) -> Iterator[Shown]:
-    for event in sorted(settled, key=lambda e: e.batch):
-        posting = read_posting(market, event, market.seals(event.batch))
-        yield Shown(event.batch, posting, event.batch in voids)
+    shown = (
+        Shown(
+            event.batch,
+            read_posting(market, event, market.seals(event.batch)),
+            event.batch in voids,
+            event.batch in amended,
+        )
+        for event in sorted(settled, key=lambda e: e.batch)
+    )
+    return follow(to_canonical_address(owner), shown)

@@ -13,6 +13,7 @@ from walras.chain.client import NodeError
 from walras.chain.events import Applied, Settled
 from walras.chain.market import Market
 from walras.chain.postings import read_chunks
+from walras.chain.reverts import UNNAMED
 from walras.chain.trader import NOBODY, Trader
 from walras.chunks import Chunk, Run, begin, digests_hash, split, verify_chunk
 from walras.effects import decode_effects
@@ -76,16 +77,20 @@ class Chunks:
         size = len(cleared.submissions) + _PRICE_BYTES * len(cleared.prices)
         weight = Weight(units * UNIT_GAS, size, begun=begun)
         if not begun and size <= TRANSACTION_BYTES:
-            weight = replace(weight, estimate=self._estimate(batch, cleared))
+            estimate, refused = self._estimate(batch, cleared)
+            weight = replace(weight, estimate=estimate, refused=refused)
         self._log.info("weighed", batch=batch, **asdict(weight))
         return weight
 
-    def _estimate(self, batch: int, cleared: Cleared) -> int | None:
-        """Gas that one transaction takes; None if the node would not run it now."""
+    def _estimate(self, batch: int, cleared: Cleared) -> tuple[int | None, bool]:
+        """Gas that one transaction takes, None if the node would not run it now; if for its gas."""
         try:
-            return self._trader.estimate_settle(batch, cleared.prices, cleared.submissions)
-        except (Reverted, NodeError):
-            return None
+            return self._trader.estimate_settle(batch, cleared.prices, cleared.submissions), False
+        except Reverted as error:
+            # the contract always names its reason; without one it was the gas that ended
+            return None, error.name == UNNAMED
+        except NodeError as error:
+            return None, "gas" in error.reason.lower()
 
     def verify(self, batch: int, cleared: Cleared, how: How) -> None:
         """Verify what is not verified yet; with the last chunk the batch is settled.

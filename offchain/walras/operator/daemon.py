@@ -232,14 +232,16 @@ class Daemon:
         cleared = self._clearing.prepare(batch)
         self._checkpoint("cleared")
         how = self._how(decision)
+        block: int | None = None
         weight = self._chunks.weigh(batch, cleared, begun=bool(how["earlier"]))
         if in_one(weight, self._settings.transaction_gas):
             how["estimate"] = weight.estimate
             receipt = self._trader.settle(batch, cleared.prices, cleared.submissions, **how)
             self._done(decision, receipt)
+            block = receipt.block_number
         else:
             self._chunks.verify(batch, cleared, partial(self._how, decision))
-        event = self._market.settled_event(batch)
+        event = self._market.settled_event(batch, block)
         if event is None or dict(zip(event.products, event.prices, strict=True)) != cleared.prices:
             raise self._halt(f"batch {batch} did not settle at the prices sent; audit it")
         settlement = cleared.settlement

@@ -92,12 +92,14 @@ class Weight:
 
     `declared` gas of the accounts' units, `size` bytes of items and prices. `estimate` is the gas
     limit that the node finds, None if it finds none. `begun`: such a transaction was signed before.
+    `refused`: the node ran out of gas looking for the estimate, so that none can be enough.
     """
 
     declared: int
     size: int
     estimate: int | None = None
     begun: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def in_one(weight: Weight, gas: int) -> bool:
     more than what is used, so a batch whose estimate leaves FIXED_GAS to spare fits whatever its
     accounts declared; without an estimate their word counts.
     """
-    if weight.begun or weight.size > TRANSACTION_BYTES:
+    if weight.begun or weight.refused or weight.size > TRANSACTION_BYTES:
         return weight.begun
     declared_fits = weight.declared <= gas
     if weight.estimate is None:

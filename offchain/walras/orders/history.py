@@ -19,11 +19,15 @@ __all__ = ["Followed", "Shown", "follow"]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The settlement of a batch; ``void`` if the account that is followed did not trade in it."""
+    """The settlement of a batch; ``void`` if the account that is followed did not trade in it.
+
+    ``amended`` if its amendment replaced what stood, from the next batch on.
+    """
 
     batch: int
     posting: Posting
     void: bool = False
+    amended: bool = False
 
 
 @dataclass(slots=True)
@@ -45,19 +49,22 @@ class Followed:
 def follow(account: bytes, shown: Iterable[Shown]) -> Followed | None:
     """The last submission of ``account`` in these settlements, which ascend by batch.
 
-    An amendment begins anew, whatever was traded before it. None if nothing readable was settled.
+    An amendment begins anew, whatever was traded before it and even if it says the same. None if
+    nothing readable was settled.
     """
     found: Followed | None = None
+    anew = True
     for one in shown:
         entry = next((e for e in one.posting.entries if e.account == account), None)
         body = None if entry is None else _body(one.posting, entry)
         submission = None if body is None else _read(body, one.posting)
         if entry is None or body is None or submission is None:
             continue
-        if found is None or found.body != body:
+        if found is None or anew or found.body != body:
             start = entry.done or (0,) * len(submission.limited)
             found = Followed(body, submission, one.batch, start)
         _advance(found, one, one.posting.shadows.get(account, ()))
+        anew = one.amended
     return found
 
 

@@ -51,6 +51,26 @@ class Outcome:
     seconds: Mapping[str, float]
     figures: Mapping[str, int] = field(default_factory=dict)
 
+    @classmethod
+    def empty(cls, number: int) -> Outcome:
+        """A batch in which nobody was live."""
+        return cls(
+            number=number,
+            submissions={},
+            prices={},
+            volumes={},
+            references={},
+            rates={},
+            fills={},
+            cash={},
+            voids={},
+            standing=frozenset(),
+            amended=frozenset(),
+            loss=0,
+            freedom=0,
+            seconds={},
+        )
+
 
 class Venue(Protocol):
     """A market: it takes what accounts do while a batch is open, and says what became of it."""

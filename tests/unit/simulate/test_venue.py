@@ -64,22 +64,7 @@ class Scripted:
 
 
 def outcome(number: int, **changes: object) -> Outcome:
-    empty = Outcome(
-        number=number,
-        submissions={},
-        prices={},
-        volumes={},
-        references={},
-        rates={},
-        fills={},
-        cash={},
-        voids={},
-        standing=frozenset(),
-        amended=frozenset(),
-        loss=0,
-        freedom=0,
-        seconds={"solve": 0.5, "send": 0.25},
-    )
+    empty = replace(Outcome.empty(number), seconds={"solve": 0.5, "send": 0.25})
     return replace(empty, **changes)  # type: ignore[arg-type]
 
 

@@ -131,7 +131,7 @@ class ChainMarket:
             with self._timed("read"):
                 outcome = self._read(before)
         else:
-            outcome = _nothing(self.number)
+            outcome = Outcome.empty(self.number)  # it does not happen
         self._advance(outcome)
         gauge = self._operator.gauge
         solve = gauge.seconds.get("solved", 0.0)
@@ -258,23 +258,3 @@ def _received(
         for line in settled.accounts
         if not line.reason
     }
-
-
-def _nothing(number: int) -> Outcome:
-    """A batch with nobody in it does not happen."""
-    return Outcome(
-        number=number,
-        submissions={},
-        prices={},
-        volumes={},
-        references={},
-        rates={},
-        fills={},
-        cash={},
-        voids={},
-        standing=frozenset(),
-        amended=frozenset(),
-        loss=0,
-        freedom=0,
-        seconds={},
-    )
