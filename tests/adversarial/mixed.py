@@ -14,13 +14,14 @@ from typing import Final
 from tests.differential.coupled import mutants
 from walras.auths import Auth, Cost, Leg, Limits, Step, Submission, Term, cover
 from walras.batch import AccountState, Amendment, BatchState, Product
+from walras.certificate import evaluate
 from walras.curve import breakpoints, cost_demand, cost_sum, demand, demands, portfolio_price, tau
 from walras.decoding import decode
 from walras.encoding import encode
 from walras.errors import OrderError
 from walras.numbers import MAX_CURVE_PRICE, MAX_PRICE, X24, X40, X44
-from walras.opening import Entry
-from walras.sealing import SEAL_OVERHEAD, encode_point, public_key, seal, seal_hash, stand_hash
+from walras.opening import Entry, open_batch, priced_products
+from walras.sealing import SEAL_OVERHEAD, encode_point, public_key, seal, seal_hash, stand_hash, unseal
 from walras.submission import required_units
 
 LEDGER: Final = (1 << 96) - 1
@@ -102,6 +103,53 @@ def _price(rng: random.Random, product: Product) -> int:
     far = rng.choice((MAX_PRICE - 1, 1 - MAX_PRICE, MAX_PRICE >> 1, -near * X44))
     off = rng.choice((0, 0, 0, 1, -1, 2, -2, 3, rng.randrange(X44)))
     return far if rng.random() < 0.04 else near * X44 + off
+
+
+class Unbalanced(Exception):
+    """No account and no reference can take what is left of the batch."""
+
+
+def cleared(drawn: Batch) -> Batch:
+    """The batch with an account for each product that takes the whole lots left, and references at
+    which the maker takes the rest; only products that somebody lists are priced.
+    """
+    state = drawn.state
+    opened = open_batch(state, [bidder.entry for bidder in drawn.bidders])
+    shadows = {b.state.address: b.shadows for b in drawn.bidders if b.shadows}
+    prices = {k: drawn.prices[k] for k in priced_products(opened)}
+    left = evaluate(state, opened, prices, shadows).residues
+    takers = [_taker(state, k, p, -(left[k] // -X44)) for k, p in prices.items() if left[k]]
+    products = dict(state.products)
+    for k, price in prices.items():
+        rest = left[k] - (-(left[k] // -X44) * X44)
+        reference = (price - rest * (products[k].scale << 26)) // X44
+        if not 0 < reference < 1 << 80:
+            raise Unbalanced
+        products[k] = replace(products[k], reference=reference)
+    bidders = tuple(sorted((*drawn.bidders, *takers), key=lambda b: b.state.address))
+    accounts = tuple(bidder.state for bidder in bidders)
+    return Batch(replace(state, products=products, accounts=accounts), bidders, prices, drawn.ticks)
+
+
+def _taker(state: BatchState, k: int, price: int, lots: int) -> Bidder:
+    """Sells (buys, below zero) so many lots whatever the price."""
+    owner = (0xAA << 152 | k << 8).to_bytes(20)
+    size, tick = abs(lots), state.products[k].tick
+    drop, step = max(tick, size), (Step(size, 0),) if lots else (Step(0, 0),)
+    sign = 1 if lots < 0 else -1
+    first = sign * (sign * price // X44 + drop + 2)
+    sides = (step, ()) if sign > 0 else ((), step)
+    auth = Auth((Leg(k, 1),), first, 0, *sides)
+    need = cover(Submission((auth,)))
+    fits = size <= 1 << 47 and abs(first) <= MAX_CURVE_PRICE >> 1
+    if not fits or need.cash > LEDGER >> 1 or need.lots[k] > LEDGER >> 1:
+        raise Unbalanced
+    key = encode_point(*public_key(state.secret))
+    ct = seal(key, encode(Submission((auth,))), owner, state.batch_id, salt=bytes(32))
+    sealed = seal_hash(state.batch_id, ct)
+    held = {k: need.lots[k]} if need.lots[k] else {}
+    account = AccountState(owner, need.cash, held, k if held else None, 255, sealed)
+    return Bidder(account, Entry(owner, ct), ())
 
 
 @dataclass
@@ -298,8 +346,6 @@ class _Draw:
 
     def opens(self, ct: bytes, account: AccountState) -> bool:
         """Whether noise is a submission after all, which would want shadow prices."""
-        from walras.sealing import unseal
-
         body = unseal(self.market.secret, ct, account.address, self.market.batch_id)
         if body is None:
             return False

@@ -21,16 +21,16 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from tests.adversarial import mixed
-from tests.contract.node import Chain, quick_chain
+from tests.contract.node import quick_chain
 from tests.contract.support import GENESIS, OPERATOR, Bench, address, new_libraries, new_market, new_token
 from tests.differential.planted import slot, within
-from walras.batch import AccountState
-from walras.certificate import open_batch
+from walras.batch import CASH, AccountState, BatchState
+from walras.certificate import open_batch, settle
 from walras.chunks import Run, begin, verify_chunk
 from walras.errors import CertificateError, Reverted
 from walras.numbers import UNIT_GAS
 from walras.schedule import Phase
-from walras.settlement import encode_submissions
+from walras.settlement import apply, encode_submissions
 from walras.tally import Sums
 
 pytestmark = pytest.mark.chain
@@ -132,7 +132,7 @@ def fields(run: Run) -> tuple[Any, ...]:
 
 
 @TAME
-@given(market=seeds, accounts=st.lists(seeds, min_size=1, max_size=9), at=st.lists(st.integers(1, 8), max_size=2))
+@given(market=seeds, accounts=st.lists(seeds, min_size=4, max_size=9), at=st.lists(st.integers(1, 8), max_size=2))
 def test_chunks_at_any_price(planted: Bench, market: int, accounts: list[int], at: list[int]) -> None:
     batch = mixed.batch(venue(planted), market, accounts)
     if not batch.bidders:
@@ -164,3 +164,83 @@ def test_chunks_at_any_price(planted: Bench, market: int, accounts: list[int], a
             assert receipt.event("Verified")["run"] == chunk.run.hash
             assert planted.look("runHash", NUMBER, sender) == chunk.run.hash
             run = chunk.run
+
+
+@TAME
+@given(market=seeds, accounts=st.lists(seeds, min_size=4, max_size=9), at=st.lists(st.integers(1, 8), max_size=2))
+def test_at_once_and_in_chunks_alike(
+    planted: Bench, market: int, accounts: list[int], at: list[int]
+) -> None:
+    drawn = mixed.batch(venue(planted), market, accounts)
+    if not drawn.bidders:
+        return
+    try:
+        batch = mixed.cleared(drawn)
+        state, entries = batch.state, [bidder.entry for bidder in batch.bidders]
+        opened = open_batch(state, entries)
+        shadows = {b.state.address: b.shadows for b in batch.bidders if b.shadows}
+        settlement = settle(state, opened, batch.prices, shadows)
+    except (mixed.Unbalanced, CertificateError) as why:
+        event(type(why).__name__)
+        return
+    event("clears")
+    board = (list(batch.prices), list(batch.prices.values()))
+    after = {one.address: canonical(one) for one in apply(state, settlement).accounts}
+    with planted.chain.undone():
+        plant(planted, batch, len(batch.bidders))
+        data = encode_submissions(entries, shadows)
+        receipt = planted.do(OPERATOR, "settle", NUMBER, *board, data)
+        told = receipt.event("Settled")
+        assert (told["loss"], told["freedom"]) == (settlement.loss_x40, settlement.freedom_x40)
+        assert told["volumes"] == tuple(settlement.volumes[k] for k in batch.prices)
+        assert planted.look("claimable", OPERATOR) == sum(settlement.rents.values())
+        assert {b.state.address: found(planted, b, state) for b in batch.bidders} == after
+        common = market_words(planted, state)
+    with planted.chain.undone():
+        plant(planted, batch, len(batch.bidders))
+        run, chunks = Run(bytes(32), Sums({})), []
+        for n, part in enumerate(cuts(batch.bidders, at)):
+            items = [bidder.entry for bidder in part]
+            start, sender = SETTLERS[(n + 1) % 2] if n else NOBODY, SETTLERS[n % 2]
+            data = encode_submissions(items, shadows)
+            planted.do(sender, "verify", NUMBER, start, fields(run), *board, data)
+            seen = open_batch(state, items)
+            before = run if n else begin(batch.prices)
+            chunk = verify_chunk(state, before, seen, batch.prices, shadows)
+            run, chunks = chunk.run, [*chunks, chunk.encoded]
+        for n in reversed(range(len(chunks))):
+            planted.do(OPERATOR, "applyChunk", NUMBER, run.digests, n, chunks[n])
+        assert {b.state.address: found(planted, b, state) for b in batch.bidders} == after
+        assert market_words(planted, state) == common
+        rewards = sum(planted.look("claimable", settler) for settler in SETTLERS)
+        assert rewards + planted.batch()["pot"] == sum(settlement.rents.values())
+
+
+def canonical(account: AccountState) -> AccountState:
+    """Without what means nothing once a submission is gone, and without empty balances."""
+    lots = {k: held for k, held in account.lots.items() if held}
+    kept = replace(account, lots=lots, amendment=None)
+    return kept if account.standing else replace(kept, units=0, seal_hash=b"")
+
+
+def found(bench: Bench, bidder: mixed.Bidder, state: BatchState) -> AccountState:
+    """The account as the market has it now."""
+    owner = to_checksum_address(bidder.state.address)
+    raw = bench.account(owner)
+    return canonical(
+        AccountState(
+            address=bidder.state.address,
+            cash=bench.balance(owner, CASH),
+            lots={k: bench.balance(owner, k) for k in state.products},
+            home=raw["home_product"] - 1 if raw["home_product"] else None,
+            units=raw["units"],
+            seal_hash=raw["seal_hash"],
+            standing=bool(raw["flags"] & 1),
+            uncovered=bool(raw["flags"] & 4),
+        )
+    )
+
+
+def market_words(bench: Bench, state: BatchState) -> tuple[Any, ...]:
+    products = [bench.product(k) for k in state.products]
+    return (products, bench.treasury(), bench.standing(), bench.look("outcome", NUMBER))
