@@ -21,7 +21,15 @@ from walras.encoding import encode
 from walras.errors import OrderError
 from walras.numbers import MAX_CURVE_PRICE, MAX_PRICE, X24, X40, X44
 from walras.opening import Entry, open_batch, priced_products
-from walras.sealing import SEAL_OVERHEAD, encode_point, public_key, seal, seal_hash, stand_hash, unseal
+from walras.sealing import (
+    SEAL_OVERHEAD,
+    encode_point,
+    public_key,
+    seal,
+    seal_hash,
+    stand_hash,
+    unseal,
+)
 from walras.submission import required_units
 
 LEDGER: Final = (1 << 96) - 1
@@ -198,12 +206,16 @@ class _Draw:
 
     def auth(self, *, single: bool) -> Auth:
         rng = self.rng
-        ids = sorted(rng.sample(list(self.prices), 1 if single else rng.randint(1, min(3, len(self.prices)))))
+        ids = sorted(
+            rng.sample(list(self.prices), 1 if single else rng.randint(1, min(3, len(self.prices))))
+        )
         most = rng.choice((1, 3, 1 << 20))
         legs = tuple(Leg(k, rng.choice((-1, 1)) * rng.randint(1, most)) for k in ids)
         if len(ids) == 1:
             legs = (Leg(ids[0], 1),)
-        kind = rng.choice(("buy", "sell", "buy", "sell", "both" if not single or rng.random() < 0.3 else "buy"))
+        kind = rng.choice(
+            ("buy", "sell", "buy", "sell", "both" if not single or rng.random() < 0.3 else "buy")
+        )
         buy = self.steps() if kind != "sell" else ()
         sell = self.steps() if kind != "buy" else ()
         gap = rng.choice((0, 1, X40, 1 << 100)) if kind == "both" else 0
@@ -224,7 +236,11 @@ class _Draw:
         at = portfolio_price(auth, self.prices) // X44
         rate_price = rng.choice(breakpoints(auth, ticks))[1] if rng.random() < 0.7 else 0
         spread = max(tau(auth, ticks), X40)
-        first = at - rate_price + rng.choice((0, 0, 1, -1, 2, spread // 2, -spread // 2, spread, -spread))
+        first = (
+            at
+            - rate_price
+            + rng.choice((0, 0, 1, -1, 2, spread // 2, -spread // 2, spread, -spread))
+        )
         if rng.random() < 0.05:
             first = rng.choice((MAX_CURVE_PRICE - auth.gap, -MAX_CURVE_PRICE, 0, -auth.gap))
         return replace(auth, first=min(max(first, -MAX_CURVE_PRICE), MAX_CURVE_PRICE - auth.gap))
@@ -244,7 +260,9 @@ class _Draw:
         side = (Step(rng.choice((0, 2, 30)), rng.choice((0, 1, X40, 1 << 60))),)
         gap = rng.choice((0, 1, 2 * X40)) if kind == "both" else 0
         first = rng.choice((0, 0, 1, -1, X40, -X40, -gap))
-        return Cost(terms, first, gap, side if kind != "sell" else (), side if kind != "buy" else ())
+        return Cost(
+            terms, first, gap, side if kind != "sell" else (), side if kind != "buy" else ()
+        )
 
     def done(self, submission: Submission) -> tuple[int, ...]:
         """Progress from nothing to everything, mostly to about what this batch would trade."""
@@ -277,7 +295,9 @@ class _Draw:
         """Its cover, or an ulp less, or plenty."""
         rng = self.rng
         need = cover(submission, done)
-        units = min(255, max(units + rng.choice((0, 0, 0, 5)) - (not standing and rng.random() < 0.1), 10))
+        units = min(
+            255, max(units + rng.choice((0, 0, 0, 5)) - (not standing and rng.random() < 0.1), 10)
+        )
         rent = units * self.market.rent if standing else 0
         cash = need.cash + rent + rng.choice((0, 0, 0, 1, -1, 1 << 60))
         if rng.random() < 0.08:
@@ -311,7 +331,9 @@ class _Draw:
         if rng.random() < 0.15:
             wanted = self.submission(rng.choice(KINDS), standing=rng.random() < 0.8)
             if self.decoded(wanted) is not None:
-                amendment = self.ciphertext(account.address, self.bent(wanted) if rng.random() < 0.3 else wanted)
+                amendment = self.ciphertext(
+                    account.address, self.bent(wanted) if rng.random() < 0.3 else wanted
+                )
                 sealed = seal_hash(self.market.batch_id, amendment)
                 units = rng.choice((10, 100, 255))
                 account = replace(account, amendment=Amendment(sealed, units))
@@ -349,7 +371,9 @@ class _Draw:
         body = unseal(self.market.secret, ct, account.address, self.market.batch_id)
         if body is None:
             return False
-        found = decode(body, ciphertext_length=len(ct), units=account.units, ticks=self.market.ticks)
+        found = decode(
+            body, ciphertext_length=len(ct), units=account.units, ticks=self.market.ticks
+        )
         return found.submission is not None
 
     def shadows(self, submission: Submission, done: tuple[int, ...]) -> tuple[int, ...]:
@@ -364,16 +388,22 @@ class _Draw:
                         high = found[d]
                     else:
                         low = found[d]
-                found[d] = min((low, high), key=lambda at: self._miss(submission, done, d, found, at))
+                found[d] = min(
+                    (low, high), key=lambda at: self._miss(submission, done, d, found, at)
+                )
         return tuple(found)
 
-    def _miss(self, submission: Submission, done: tuple[int, ...], d: int, shadows: Sequence[int], at: int) -> int:
+    def _miss(
+        self, submission: Submission, done: tuple[int, ...], d: int, shadows: Sequence[int], at: int
+    ) -> int:
         cost = submission.costs[d]
         excess = self._excess(submission, done, d, [*shadows[:d], at, *shadows[d + 1 :]])
         best = (excess > 0 and at == cost.bottom * X44) or (excess < 0 and at == cost.top * X44)
         return 0 if best else abs(excess)
 
-    def _excess(self, submission: Submission, done: tuple[int, ...], d: int, shadows: Sequence[int]) -> int:
+    def _excess(
+        self, submission: Submission, done: tuple[int, ...], d: int, shadows: Sequence[int]
+    ) -> int:
         moved = demands(submission, self.market.ticks, self.prices, shadows, done)
         cost = submission.costs[d]
         return cost_sum(cost, [one.rate for one in moved]) - cost_demand(cost, shadows[d]).rate

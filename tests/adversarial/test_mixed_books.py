@@ -22,7 +22,15 @@ from hypothesis import strategies as st
 
 from tests.adversarial import mixed
 from tests.contract.node import quick_chain
-from tests.contract.support import GENESIS, OPERATOR, Bench, address, new_libraries, new_market, new_token
+from tests.contract.support import (
+    GENESIS,
+    OPERATOR,
+    Bench,
+    address,
+    new_libraries,
+    new_market,
+    new_token,
+)
 from tests.differential.planted import slot, within
 from walras.batch import CASH, AccountState, BatchState
 from walras.certificate import open_batch, settle
@@ -132,8 +140,14 @@ def fields(run: Run) -> tuple[Any, ...]:
 
 
 @TAME
-@given(market=seeds, accounts=st.lists(seeds, min_size=4, max_size=9), at=st.lists(st.integers(1, 8), max_size=2))
-def test_chunks_at_any_price(planted: Bench, market: int, accounts: list[int], at: list[int]) -> None:
+@given(
+    market=seeds,
+    accounts=st.lists(seeds, min_size=4, max_size=9),
+    at=st.lists(st.integers(1, 8), max_size=2),
+)
+def test_chunks_at_any_price(
+    planted: Bench, market: int, accounts: list[int], at: list[int]
+) -> None:
     batch = mixed.batch(venue(planted), market, accounts)
     if not batch.bidders:
         return
@@ -151,9 +165,13 @@ def test_chunks_at_any_price(planted: Bench, market: int, accounts: list[int], a
             arguments = (NUMBER, start, fields(run), *board, data)
             opened = open_batch(state, entries)
             for one in opened:
-                event(f"{'stands' if one.account.standing else 'sealed'} {one.reason and one.reason.name}")
+                event(
+                    f"{'stands' if one.account.standing else 'sealed'} {one.reason and one.reason.name}"
+                )
             try:
-                chunk = verify_chunk(state, run if n else begin(batch.prices), opened, batch.prices, shadows)
+                chunk = verify_chunk(
+                    state, run if n else begin(batch.prices), opened, batch.prices, shadows
+                )
             except CertificateError as refusal:
                 event(refusal.reason)
                 with pytest.raises(Reverted) as caught:
@@ -167,7 +185,11 @@ def test_chunks_at_any_price(planted: Bench, market: int, accounts: list[int], a
 
 
 @TAME
-@given(market=seeds, accounts=st.lists(seeds, min_size=4, max_size=9), at=st.lists(st.integers(1, 8), max_size=2))
+@given(
+    market=seeds,
+    accounts=st.lists(seeds, min_size=4, max_size=9),
+    at=st.lists(st.integers(1, 8), max_size=2),
+)
 def test_at_once_and_in_chunks_alike(
     planted: Bench, market: int, accounts: list[int], at: list[int]
 ) -> None:
