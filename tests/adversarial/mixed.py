@@ -113,7 +113,7 @@ def _price(rng: random.Random, product: Product) -> int:
     return far if rng.random() < 0.04 else near * X44 + off
 
 
-class Unbalanced(Exception):
+class UnbalancedError(Exception):
     """No account and no reference can take what is left of the batch."""
 
 
@@ -132,7 +132,7 @@ def cleared(drawn: Batch) -> Batch:
         rest = left[k] - (-(left[k] // -X44) * X44)
         reference = (price - rest * (products[k].scale << 26)) // X44
         if not 0 < reference < 1 << 80:
-            raise Unbalanced
+            raise UnbalancedError
         products[k] = replace(products[k], reference=reference)
     bidders = tuple(sorted((*drawn.bidders, *takers), key=lambda b: b.state.address))
     accounts = tuple(bidder.state for bidder in bidders)
@@ -151,7 +151,7 @@ def _taker(state: BatchState, k: int, price: int, lots: int) -> Bidder:
     need = cover(Submission((auth,)))
     fits = size <= 1 << 47 and abs(first) <= MAX_CURVE_PRICE >> 1
     if not fits or need.cash > LEDGER >> 1 or need.lots[k] > LEDGER >> 1:
-        raise Unbalanced
+        raise UnbalancedError
     key = encode_point(*public_key(state.secret))
     ct = seal(key, encode(Submission((auth,))), owner, state.batch_id, salt=bytes(32))
     sealed = seal_hash(state.batch_id, ct)
