@@ -43,11 +43,11 @@ from walras.tally import Sums
 
 pytestmark = pytest.mark.chain
 
-COUNT = int(os.environ.get("WALRAS_MIXED", "160"))
+COUNT = int(os.environ.get("WALRAS_MIXED", "120"))
 TAME = settings(
     max_examples=COUNT,
     deadline=None,
-    derandomize=COUNT == 160,
+    derandomize=COUNT == 120,
     database=None,
     print_blob=True,
     suppress_health_check=list(HealthCheck),
