@@ -186,7 +186,8 @@ class BatchMoves(Table):
             return
         truth = honest(ghost, self.sealed)
         stranger = bytes.fromhex(ADDRESSES["operator"][2:])
-        for how in lies:
+        # of a batch that is settled nobody may be left to lie about
+        for how in lies if truth.items else ():
             self.act(who, "settle", *lie(ghost, truth, how, stranger).arguments(batch))
         phase = self.world.ghost.phase(batch)
         refusal = self.act(who, "settle", *truth.arguments(batch))
