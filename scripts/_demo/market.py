@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 from eth_account import Account
 
 from scripts._demo.stocks import Stock
-from scripts._demo.wallet import Wallet
+from scripts._demo.wallet import CommandFailed, Wallet
 from walras.batch import CASH
 from walras.chain.deploy import deploy_contract, open_market
 from walras.chain.devnode import DevNode
@@ -27,6 +28,7 @@ _FAUCET: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"  # the second one,
 _CASH: Final = ("Dollar", "USD", 6)
 _ENDOWMENT: Final = 2_000_000  # dollars of cash and of every stock for every bidder
 _ETHER: Final = 10**18
+_MINING_SECONDS: Final = 60.0
 _PASSWORD: Final = "correct horse battery staple"  # noqa: S105  play money
 
 # One cent a share is one cash unit a lot, so every price in cents is exact.
@@ -78,7 +80,7 @@ class Venue:
             amounts[product] = int(_ENDOWMENT / stock.close) * _ETHER
         tokens = {asset: self.market.token(asset) for asset in amounts}
         client = self.node.client
-        nonce = int(client.rpc("eth_getTransactionCount", _FAUCET, "latest"), 16)
+        nonce = self._sent()
         transactions: list[list[dict[str, str]]] = []
         for owner in owners:
             self.node.set_balance(owner, 10 * _ETHER)
@@ -87,6 +89,8 @@ class Venue:
                 sent = {**mint.request(), "from": _FAUCET, "gas": hex(100_000)}
                 transactions.append([{**sent, "nonce": hex(nonce + len(transactions))}])
         client.rpc_many("eth_sendTransaction", transactions)
+        # Anvil answers before it has mined them; who looks at once sees an empty wallet.
+        self._until_sent(nonce + len(transactions))
 
     def wallet(self, directory: Path) -> Wallet:
         """A terminal whose accounts lie in an existing directory."""
@@ -99,6 +103,16 @@ class Venue:
         """Move the chain's clock forward."""
         if self.node.client.block("latest").timestamp < timestamp:
             self.node.warp(timestamp)
+
+    def _until_sent(self, count: int) -> None:
+        deadline = time.monotonic() + _MINING_SECONDS
+        while (mined := self._sent()) < count:
+            if time.monotonic() > deadline:
+                raise CommandFailed(f"Anvil mined {mined} of {count} transactions of the faucet")
+            time.sleep(0.02)
+
+    def _sent(self) -> int:
+        return int(self.node.client.rpc("eth_getTransactionCount", _FAUCET, "latest"), 16)
 
 
 def open_venue(node: DevNode, stocks: Sequence[Stock], plan: Path) -> Venue:

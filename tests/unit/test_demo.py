@@ -13,6 +13,7 @@ import pytest
 
 from scripts._demo.book import Bidder, make_book
 from scripts._demo.bounds import Bound, read_bounds
+from scripts._demo.market import Venue
 from scripts._demo.report import report
 from scripts._demo.stocks import Stock, read_stocks
 from tests.unit.sample_market import NOW, SCHEDULE
@@ -166,3 +167,29 @@ def test_report_has_the_promised_keys_and_plain_numbers() -> None:
         "gas": {"seal_median": 44_000, "settle": 1_000_019, "settle_per_auth": 25_000},
         "seconds": {"seal": 1.23, "total": 9},
     }
+
+
+class SlowNode:
+    """A node that takes transactions at once and mines one at every look."""
+
+    def __init__(self) -> None:
+        self.client, self.sent, self.mined = self, 0, 0
+
+    def rpc(self, method: str, *_: object) -> str:
+        assert method == "eth_getTransactionCount"
+        self.mined = min(self.sent, self.mined + 1)
+        return hex(self.mined)
+
+    def rpc_many(self, method: str, requests: list[object]) -> None:
+        assert method == "eth_sendTransaction"
+        self.sent += len(requests)
+
+    def set_balance(self, *_: object) -> None: ...
+
+
+def test_everybody_is_endowed_when_the_faucet_says_so(stocks: tuple[Stock, ...]) -> None:
+    node = SlowNode()
+    market = SimpleNamespace(token=lambda asset: f"0x{asset & 0xFF:040x}")
+    venue = Venue(cast("Any", node), cast("Any", market), ())
+    venue.endow(["0x" + "11" * 20, "0x" + "22" * 20], stocks)
+    assert node.mined == node.sent == 2 * (1 + len(stocks))

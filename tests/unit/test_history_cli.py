@@ -108,6 +108,14 @@ def test_batches_say_what_they_cost(traded: Traded, wallet: Wallet) -> None:
     )
 
 
+def test_a_wide_table__loses_nothing(traded: Traded, wallet: Wallet) -> None:
+    text = wallet.text("history", "--what", "batches")
+    assert "…" not in text.replace("0xf39F…2266", "")
+    newest = text.rstrip().splitlines()[-1].split()
+    assert newest[0] == "2"
+    assert "settled" in newest
+
+
 def test_table_shows_the_newest__and_a_chart_is_drawn(traded: Traded, wallet: Wallet) -> None:
     text = wallet.text("history")
     assert "Prices, money in USD" in text

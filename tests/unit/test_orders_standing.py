@@ -237,6 +237,30 @@ def test_check__standing_order__needs_one_rent_beside_its_cover() -> None:
     assert poor.data()["auths"][0]["min_trade"] == "-100"
 
 
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"min_trade": None},
+        {
+            "min_trade": -100,
+            "max_trade": None,
+            "demand": {"min_rate": -9, "max_rate": 9, "price": 210},
+        },
+    ],
+    ids=["no limit at all", "buys without end"],
+)
+def test_check__a_side_without_limit__takes_no_sum_in_all(
+    auth: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    auth = {k: v for k, v in {**EXIT, "max_trade": None, **auth}.items() if v is not None}
+    found = check(auths=[auth])
+    assert found.data()["escrow_in_all"] is None
+    found.show()
+    assert "no limit" in capsys.readouterr().out
+    both = {**EXIT, "demand": {"min_rate": -9, "max_rate": 9, "price": 210}, "max_trade": 50}
+    assert check(auths=[both]).data()["escrow_in_all"]["AAPL"] == "100"
+
+
 def test_check__without_limits__has_no_end() -> None:
     endless = {k: v for k, v in EXIT.items() if not k.endswith("trade")}
     found = check(auths=[endless, EXIT])

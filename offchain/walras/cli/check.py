@@ -14,7 +14,7 @@ from walras.cli.prepare import Prepared, asset_amounts, deposits_for
 from walras.orders import Converted, Holdings
 from walras.orders.describe import Summary, summarise
 from walras.orders.describe_costs import summarise_cost
-from walras.orders.escrow import lifetime_cover
+from walras.orders.escrow import bounded, lifetime_cover
 from walras.orders.progress import batches_at_full_rate
 from walras.schedule import Phase
 from walras.units import MarketUnits, exact_text, floor_text, plain_text
@@ -26,13 +26,14 @@ __all__ = ["Checked", "explain"]
 class Checked:
     """An order explained; ``lifetime`` is the escrow it takes to its limits, ``notes`` its life.
 
+    ``lifetime`` is None if it stands with a side that no limit ends: it takes more every batch.
     ``batches`` are those it needs at full rate, None without a limit.
     """
 
     prepared: Prepared
     auths: tuple[Summary, ...]
     costs: tuple[Summary, ...]
-    lifetime: Cover
+    lifetime: Cover | None
     batches: int | None
     notes: tuple[str, ...]
 
@@ -62,7 +63,9 @@ class Checked:
             "standing": prepared.submission.standing,
             "batches_at_full_rate": self.batches,
             "escrow": _plain(asset_amounts(market, prepared.need)),
-            "escrow_in_all": _plain(asset_amounts(market, self.lifetime)),
+            "escrow_in_all": (
+                None if self.lifetime is None else _plain(asset_amounts(market, self.lifetime))
+            ),
             "missing": _plain(missing) if known else None,
             "covered": prepared.covered if known else None,
             "valid_until": prepared.submission.valid_until,
@@ -101,10 +104,16 @@ def explain(prepared: Prepared, view: MarketView) -> Checked:
         prepared,
         tuple(summarise(auth, market, references) for auth in order.auths),
         tuple(summarise_cost(cost, humans, market.cash) for cost in order.costs),
-        lifetime_cover(prepared.submission) if prepared.submission.standing else prepared.need,
+        _lifetime(prepared),
         batches,
         tuple(_notes(prepared, view, batches)),
     )
+
+
+def _lifetime(prepared: Prepared) -> Cover | None:
+    if not prepared.submission.standing:
+        return prepared.need
+    return lifetime_cover(prepared.submission) if bounded(prepared.submission) else None
 
 
 def _batches(auths: Iterable[Converted]) -> int | None:
@@ -191,20 +200,24 @@ def _show_summary(kind: str, summary: Summary, cash: str, places: int) -> None:
     table(title, (rate, "price asked", "price read", ""), rows, left=0)
 
 
-def _show_escrow(prepared: Prepared, lifetime: Cover) -> None:
+def _show_escrow(prepared: Prepared, lifetime: Cover | None) -> None:
     market, held = prepared.market, prepared.held
     cash, standing = market.cash, prepared.submission.standing
-    need, in_all = asset_amounts(market, prepared.need), asset_amounts(market, lifetime)
+    need = asset_amounts(market, prepared.need)
+    in_all = {} if lifetime is None else asset_amounts(market, lifetime)
     wanted = deposits_for(market, prepared.missing)
     places = max(cash.decimals, 6)
     rows = []
     for name in dict.fromkeys([cash.symbol, *need, *in_all]):
         short = wanted.get("cash" if name == cash.symbol else name, Fraction(0))
-        amounts = [need, in_all] if standing else [need]
+        amounts = [exact_text(need.get(name, Fraction(0)), places=places)]
+        if standing:
+            total = exact_text(in_all.get(name, Fraction(0)), places=places)
+            amounts.append("no limit" if lifetime is None else total)
         rows.append(
             (
                 name,
-                *(exact_text(amount.get(name, Fraction(0)), places=places) for amount in amounts),
+                *amounts,
                 "?" if held is None else _held(market, held, name),
                 "" if held is None or not short else plain_text(short),
             )

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,7 @@ __all__ = ["clock", "console", "emit", "facts", "json_option", "say", "shorten",
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PIPED_WIDTH: Final = 120
+_ANY: Final = 10_000  # columns, more than any table has
 
 json_option: Callable[[F], F] = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of tables."
@@ -58,7 +60,10 @@ def table(
         shown.add_column(column, justify="left" if i < left else "right", no_wrap=i >= left)
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
-    console().print(shown)
+    out = console()
+    # A narrow terminal may wrap a line; a number cut short would be wrong.
+    out.width = max(out.width, Measurement.get(out, out.options.update(width=_ANY), shown).maximum)
+    out.print(shown, soft_wrap=False)
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> None:

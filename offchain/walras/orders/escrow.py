@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from walras.auths import Auth, Cover, Step, Submission, cover
 from walras.numbers import MAX_RATE
 
-__all__ = ["Holdings", "lifetime_cover"]
+__all__ = ["Holdings", "bounded", "lifetime_cover"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,18 @@ def lifetime_cover(submission: Submission) -> Cover:
     An auth without limits counts with one batch.
     """
     return cover(replace(submission, auths=tuple(map(_at_once, submission.auths))))
+
+
+def bounded(submission: Submission) -> bool:
+    """Whether limits end every side that its auths trade, so that it takes a sum in all."""
+    return all(
+        not side or (auth.limits is not None and limit != MAX_RATE - 1)
+        for auth in submission.auths
+        for side, limit in (
+            (auth.sell, auth.limits and auth.limits.low),
+            (auth.buy, auth.limits and auth.limits.high),
+        )
+    )
 
 
 def _at_once(auth: Auth) -> Auth:
