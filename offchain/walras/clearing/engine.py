@@ -20,7 +20,7 @@ from walras.clearing.orders import Part
 from walras.clearing.separate import Separate
 from walras.clearing.solution import Clearing
 from walras.clearing.ties import shared
-from walras.clearing.vertex import vertex
+from walras.clearing.vertex import level, vertex
 
 __all__ = ["clear"]
 
@@ -28,7 +28,7 @@ _HARDENING = (1e-2, 1e-3, 2e-4)  # softness of the curves, stage by stage
 _THIN_HARDENING = (1e-2, 2e-3, 5e-4, 1e-4)
 _CANONICAL = 1e-11  # of its value: what proximal steps may still shift a price that is unique
 _DUST = 1e-30  # of an order's range: what proximal steps leave of a fill that is zero
-_LONELY, _CROWDED = 5, 30  # orders a product between which a vertex is worth asking for
+_LONELY = 5  # orders a product below which a maker decides more prices than orders do
 _HARDEST = 1e-6  # softness of flat steps at the end of sharpening
 
 
@@ -70,7 +70,7 @@ def clear(
         search.dual.q[:] = start - book.reference_price
         if isinstance(warm, Clearing):
             search.recall(_recalled(book, warm))
-    clearing = search.run(warm=warm is not None or search.leap())
+    clearing = search.run(warm=warm is not None)
     clearing.timings["total"] = time.perf_counter() - begun
     return clearing
 
@@ -110,9 +110,11 @@ class _Search:
 
     def run(self, *, warm: bool) -> Clearing:
         """Search until the certificate holds, or stops improving."""
-        if not warm:
-            self._harden()
-        found = None
+        found = self._leap(warm=warm) if self._linear() else None
+        if found is not None and found.certified and not self.market.maker.any():
+            return found
+        if found is None and not warm:
+            self._harden(_HARDENING if self.thick else _THIN_HARDENING)
         for attempt in range(4):
             if self.any_flat:
                 self._sharpen(attempt)
@@ -135,24 +137,28 @@ class _Search:
         self.dual.recall(fills)
         self.recalled = True
 
-    def leap(self) -> bool:
-        """Start a thin book at a vertex of its linear program, if it is one.
-
-        Where few orders meet in a product its price is the maker's choice, far from any vertex;
-        where many do, a simplex takes longer than the search.
-        """
-        each = self.book.orders / max(self.book.products, 1)
+    def _linear(self) -> bool:
+        """Whether the book is a linear program whose vertices are near its prices."""
         fewest = _LONELY if self.market.maker.any() else 0
-        found = vertex(self.market) if fewest <= each <= _CROWDED else None
-        if found is not None:
-            self.dual.q[:], fills = found
-            self.recall(fills)
-        self._lap("vertex")
-        return found is not None
+        return self.book.orders >= fewest * self.book.products and level(self.market)
 
-    def _harden(self) -> None:
+    def _leap(self, *, warm: bool) -> Clearing | None:
+        """Go to a vertex of a linear book, from prices that are near if there are many orders."""
+        if self.thick and not warm:
+            self._harden(_HARDENING[:2])
+        found = vertex(self.market, self.dual.q)
+        self._lap("vertex")
+        if found is None:
+            return None
+        self.dual.q[:], fills = found
+        self.recall(fills)
+        clearing = self._made(fills)
+        self._lap("certificate")
+        return clearing
+
+    def _harden(self, stages: Sequence[float]) -> None:
         """Homotopy in the curves, centres following the fills."""
-        for eta in _HARDENING if self.thick else _THIN_HARDENING:
+        for eta in stages:
             self.dual.soften(eta, flat_only=False)
             self.dual.refresh()
             self.newton.minimise(self.dual, *((5e-3, 25) if self.thick else (1e-3, 60)))
@@ -241,10 +247,13 @@ class _Search:
         # rounding changes next to no slope; only thin books notice
         dual.refresh(curvature=correct and not self.thick)
         fills = dual.fills()
-        if correct:
-            fills = self._corrected(fills)
+        return self._made(self._corrected(fills) if correct else fills)
+
+    def _made(self, fills: Floats) -> Clearing:
+        """The answer at the prices where the dual stands."""
+        book = self.book
         if self.recalled:
-            fills = shared(self.market, dual.q, fills)
+            fills = shared(self.market, self.dual.q, fills)
         fills[np.abs(fills) <= _DUST * self.market.reach] = 0.0
         shadow = np.zeros(book.groups)
         for part in self.parts:
@@ -252,7 +261,7 @@ class _Search:
                 shadow[part.groups] = part.price
         return Clearing(
             book=book,
-            prices=prices,
+            prices=book.reference_price + self.dual.q,
             fills=fills,
             group_prices=shadow,
             iterations=self.newton.steps,
