@@ -22,7 +22,7 @@ def proof(book: Book, start: float) -> float:
     """Certificate of the vertex found from prices a factor 1 + start beside the references."""
     found = vertex(Market(book), start * book.reference_price)
     assert found is not None
-    deviations, fills = found
+    deviations, fills, _ = found
     return evaluate(book, book.reference_price + deviations, fills).certificate
 
 
@@ -53,18 +53,41 @@ def test_price_that_thousands_share_holds_nobody() -> None:
     draft.order({0: 1.0}, (-5000.0, 9.0), (0.0, 9.0))
     found = vertex(Market(draft.book()), np.zeros(1))
     assert found is not None
-    deviations, fills = found
+    deviations, fills, _ = found
     assert deviations == pytest.approx([-1.0], abs=1e-9)
     assert fills[:-1] == pytest.approx(np.ones(2000))
     assert fills[-1] == pytest.approx(-2000.0)
 
 
-def test_only_books_without_slope_and_groups_are_level() -> None:
+def test_only_books_without_slope_are_level() -> None:
     flat = market(10, 30, 1.0, seed=1)
     assert level(Market(flat))
     assert not level(Market(market(10, 30, 0.2, seed=1)))
-    assert not level(Market(with_groups(flat, 0.5)))
     assert not level(Market(Draft([10.0]).book()))
+    bound = with_groups(flat, 0.5)
+    assert level(Market(bound))
+    arrays = bound.arrays()
+    arrays["group_curve_price"] = -np.arange(2.0 * bound.groups)
+    assert not level(Market(Book(**arrays)))
+
+
+@pytest.mark.parametrize(("products", "orders"), [(5, 60), (10, 900), (40, 300)])
+@pytest.mark.parametrize("maker", [False, True])
+def test_groups_are_products_of_the_program(
+    monkeypatch: pytest.MonkeyPatch, products: int, orders: int, maker: bool
+) -> None:
+    """Welfare is that of the search, shadow prices prove it, and limits bind."""
+    for seed in range(4):
+        book = with_groups(market(products, orders, 1.0, seed=seed, maker=maker), 0.4)
+        near, far = clear(book), _without_vertex(monkeypatch, book)
+        assert near.certified
+        assert far.certified
+        assert near.surplus == pytest.approx(far.surplus, rel=1e-9)
+        assert np.abs(near.group_prices).max() > 0.0
+        if maker:
+            assert near.prices == pytest.approx(far.prices, rel=1e-9)
+        else:
+            assert near.iterations == 0
 
 
 def test_without_a_maker_the_vertex_is_the_answer() -> None:
