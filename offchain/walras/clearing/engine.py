@@ -238,7 +238,11 @@ class _Search:
             outcome = self.newton.minimise(self.dual, tolerance, 40)
             cash, shift = self.dual.recentre()
             gap = cash / (1e-3 * self.market.money)
-            if outcome.error <= max(enough, 1e-13) and gap < enough and (shift < _CANONICAL or not unique):
+            if (
+                outcome.error <= max(enough, 1e-13)
+                and gap < enough
+                and (shift < _CANONICAL or not unique)
+            ):
                 break
             if outcome.error <= 10 * tolerance:
                 tolerance = max(tolerance * pace.tighter, 1e-13)
@@ -266,8 +270,8 @@ class _Search:
         dual, book = self.dual, self.book
         prices = book.reference_price + dual.q
         dual.q[:] = prices - book.reference_price
-        # rounding changes next to no slope; only thin books notice
-        dual.refresh(curvature=correct and not self.thick)
+        # rounding changes next to no slope; only thin books and groups notice
+        dual.refresh(curvature=correct and (not self.thick or book.groups > 0))
         fills = dual.fills()
         shadow = np.zeros(book.groups)
         for part in dual.parts:
