@@ -7,6 +7,7 @@ proximal slope, whose centre follows the fill until it no longer matters.
 
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from walras.clearing.orders import Part
 from walras.clearing.separate import Separate
 from walras.clearing.solution import Clearing
 from walras.clearing.ties import shared
-from walras.clearing.vertex import vertex
+from walras.clearing.vertex import level, vertex
 
 __all__ = ["clear"]
 
@@ -28,7 +29,7 @@ _HARDENING = (1e-2, 1e-3, 2e-4)  # softness of the curves, stage by stage
 _THIN_HARDENING = (1e-2, 2e-3, 5e-4, 1e-4)
 _CANONICAL = 1e-11  # of its value: what proximal steps may still shift a price that is unique
 _DUST = 1e-30  # of an order's range: what proximal steps leave of a fill that is zero
-_LONELY, _CROWDED = 5, 30  # orders a product between which a vertex is worth asking for
+_LONELY = 5  # orders a product below which a maker decides more prices than orders do
 _HARDEST = 1e-6  # softness of flat steps at the end of sharpening
 
 
@@ -67,10 +68,10 @@ def clear(
     search = _Search(book, tolerance, divide)
     if warm is not None:
         start = warm.prices if isinstance(warm, Clearing) else np.asarray(warm, float)
-        search.dual.q[:] = start - book.reference_price
+        search.q[:] = start - book.reference_price
         if isinstance(warm, Clearing):
-            search.recall(_recalled(book, warm))
-    clearing = search.run(warm=warm is not None or search.leap())
+            search.recalled = _recalled(book, warm)
+    clearing = search.run(warm=warm is not None)
     clearing.timings["total"] = time.perf_counter() - begun
     return clearing
 
@@ -89,6 +90,8 @@ def _recalled(book: Book, earlier: Clearing) -> Floats:
 
 
 class _Search:
+    """One search; `q` (K,) is where it starts, `recalled` (N,) what orders had before, or None."""
+
     def __init__(
         self, book: Book, tolerance: float, divide: Callable[[Market], Sequence[Part]]
     ) -> None:
@@ -96,23 +99,46 @@ class _Search:
         self.tolerance = tolerance
         self.timings: dict[str, float] = {}
         self._clock = time.perf_counter()
+        self._divide = divide
         self.market = Market(book)
-        self.parts = divide(self.market)
-        self.dual = Dual(self.parts, self.market.maker)
         self.thick = self.market.thick
-        self.any_flat = any(part.any_flat for part in self.parts)
-        self.foresees = self.thick and not any(
-            isinstance(part, Groups | Separate) for part in self.parts
-        )
-        self.newton = Newton(self.market, local=1.0 if self.any_flat and self.thick else 0.1)
-        self.recalled = False
+        self.q = np.zeros(book.products)
+        self.recalled: Floats | None = None
         self._lap("setup")
+
+    @cached_property
+    def dual(self) -> Dual:
+        """The dual where the search starts; books that are linear programs may never need it."""
+        dual = Dual(self._divide(self.market), self.market.maker)
+        dual.q[:] = self.q
+        if self.recalled is not None:
+            dual.recall(self.recalled)
+        self._lap("setup")
+        return dual
+
+    @cached_property
+    def any_flat(self) -> bool:
+        """Whether some order has a step without a slope."""
+        return any(part.any_flat for part in self.dual.parts)
+
+    @cached_property
+    def foresees(self) -> bool:
+        """Whether sharpening foresees: parts with costs do not."""
+        bound = any(isinstance(part, Groups | Separate) for part in self.dual.parts)
+        return self.thick and not bound
+
+    @cached_property
+    def newton(self) -> Newton:
+        """The search's linear algebra."""
+        return Newton(self.market, local=1.0 if self.any_flat and self.thick else 0.1)
 
     def run(self, *, warm: bool) -> Clearing:
         """Search until the certificate holds, or stops improving."""
-        if not warm:
-            self._harden()
-        found = None
+        found = self._leap(warm=warm) if self._linear() else None
+        if found is not None and found.certified and not self.market.maker.any():
+            return found
+        if found is None and not warm:
+            self._harden(_HARDENING if self.thick else _THIN_HARDENING)
         for attempt in range(4):
             if self.any_flat:
                 self._sharpen(attempt)
@@ -130,29 +156,31 @@ class _Search:
         assert found is not None
         return found
 
-    def recall(self, fills: Floats) -> None:
-        """Start flat steps at `fills` (N,), where they are not NaN."""
-        self.dual.recall(fills)
-        self.recalled = True
-
-    def leap(self) -> bool:
-        """Start a thin book at a vertex of its linear program, if it is one.
-
-        Where few orders meet in a product its price is the maker's choice, far from any vertex;
-        where many do, a simplex takes longer than the search.
-        """
-        each = self.book.orders / max(self.book.products, 1)
+    def _linear(self) -> bool:
+        """Whether the book is a linear program whose vertices are near its prices."""
         fewest = _LONELY if self.market.maker.any() else 0
-        found = vertex(self.market) if fewest <= each <= _CROWDED else None
-        if found is not None:
-            self.dual.q[:], fills = found
-            self.recall(fills)
-        self._lap("vertex")
-        return found is not None
+        return self.book.orders >= fewest * self.book.products and level(self.market)
 
-    def _harden(self) -> None:
+    def _leap(self, *, warm: bool) -> Clearing | None:
+        """Go to a vertex of a linear book, from prices that are near if there are many orders."""
+        steps = 0
+        if self.thick and not warm and not self.book.groups:
+            self._harden(_HARDENING[:2])
+            self.q, steps = self.dual.q, self.newton.steps
+        found = vertex(self.market, self.q)
+        self._lap("vertex")
+        if found is None:
+            return None
+        self.q[:], self.recalled, shadow = found
+        if steps:
+            self.dual.recall(self.recalled)
+        clearing = self._made(self.q, self.recalled, shadow, steps)
+        self._lap("certificate")
+        return clearing
+
+    def _harden(self, stages: Sequence[float]) -> None:
         """Homotopy in the curves, centres following the fills."""
-        for eta in _HARDENING if self.thick else _THIN_HARDENING:
+        for eta in stages:
             self.dual.soften(eta, flat_only=False)
             self.dual.refresh()
             self.newton.minimise(self.dual, *((5e-3, 25) if self.thick else (1e-3, 60)))
@@ -210,7 +238,11 @@ class _Search:
             outcome = self.newton.minimise(self.dual, tolerance, 40)
             cash, shift = self.dual.recentre()
             gap = cash / (1e-3 * self.market.money)
-            if outcome.error <= 1e-12 and gap < enough and (shift < _CANONICAL or not unique):
+            if (
+                outcome.error <= max(enough, 1e-13)
+                and gap < enough
+                and (shift < _CANONICAL or not unique)
+            ):
                 break
             if outcome.error <= 10 * tolerance:
                 tolerance = max(tolerance * pace.tighter, 1e-13)
@@ -238,24 +270,28 @@ class _Search:
         dual, book = self.dual, self.book
         prices = book.reference_price + dual.q
         dual.q[:] = prices - book.reference_price
-        # rounding changes next to no slope; only thin books notice
-        dual.refresh(curvature=correct and not self.thick)
+        # rounding changes next to no slope; only thin books and groups notice
+        dual.refresh(curvature=correct and (not self.thick or book.groups > 0))
         fills = dual.fills()
-        if correct:
-            fills = self._corrected(fills)
-        if self.recalled:
-            fills = shared(self.market, dual.q, fills)
-        fills[np.abs(fills) <= _DUST * self.market.reach] = 0.0
         shadow = np.zeros(book.groups)
-        for part in self.parts:
+        for part in dual.parts:
             if isinstance(part, Groups | Separate):
                 shadow[part.groups] = part.price
+        fills = self._corrected(fills) if correct else fills
+        return self._made(dual.q, fills, shadow, self.newton.steps)
+
+    def _made(self, q: Floats, fills: Floats, shadow: Floats, steps: int) -> Clearing:
+        """The answer at prices q, deviations from the references."""
+        book = self.book
+        if self.recalled is not None:
+            fills = shared(self.market, q, fills)
+        fills[np.abs(fills) <= _DUST * self.market.reach] = 0.0
         return Clearing(
             book=book,
-            prices=prices,
+            prices=book.reference_price + q,
             fills=fills,
             group_prices=shadow,
-            iterations=self.newton.steps,
+            iterations=steps,
             timings=self.timings,
             tolerance=self.tolerance,
         )

@@ -6,9 +6,10 @@ fills somebody had before, or at a vertex, keeps whatever shares it began with: 
 
 import numpy as np
 
-from walras.clearing import sums
+from walras.clearing import steps
 from walras.clearing.book import Floats, Ints
 from walras.clearing.dual import Market
+from walras.clearing.orders import rows
 
 __all__ = ["shared"]
 
@@ -22,56 +23,48 @@ def shared(market: Market, q: Floats, fills: Floats) -> Floats:
     The sum over a tie stays, so do prices, residuals and regrets. Orders bound by groups are left
     alone: their shadow prices decide.
     """
-    order, low, high, price = _tied(market, q)
-    asked = np.round(price / _signed(market, order), _SAME)
-    _, first, count = np.unique(asked, return_inverse=True, return_counts=True)
-    ties: dict[bytes, list[int]] = {}
-    for n in np.flatnonzero(count[first] > 1):
-        ties.setdefault(_key(market, order[n], asked[n]), []).append(n)
-    fair = fills.copy()
-    for members in ties.values():
-        if len(members) > 1:
-            chosen = np.array(members)
-            rows = order[chosen]
-            fair[rows] = _even(_signed(market, rows), low[chosen], high[chosen], fills[rows])
-    return fair
-
-
-def _even(unit: Floats, low: Floats, high: Floats, fills: Floats) -> Floats:
-    """Fills at one share of all ranges; `unit` is the signed cash of one of each."""
+    order, low, high, price = _tied(market, q, fills)
+    unit = _signed(market, order)
+    tie, inverse = np.unique(_marks(market, order, price / unit), axis=1, return_inverse=True)
+    size = tie.shape[1]
     ends = np.sort(np.stack([unit * low, unit * high]), axis=0)
     room = ends[1] - ends[0]
-    share = np.clip(np.sum(unit * fills - ends[0]) / np.sum(room), 0.0, 1.0)
-    fair: Floats = np.clip((ends[0] + share * room) / unit, low, high)
+    given = np.bincount(inverse, unit * fills[order] - ends[0], size)
+    share = np.clip(given / np.bincount(inverse, room, size), 0.0, 1.0)[inverse]
+    several = np.bincount(inverse, minlength=size)[inverse] > 1
+    fair = fills.copy()
+    even = np.clip((ends[0] + share * room) / unit, low, high)
+    fair[order[several]] = even[several]
     return fair
 
 
-def _tied(market: Market, q: Floats) -> tuple[Ints, Floats, Floats, Floats]:
-    """Of every flat step that the prices lie on: order, rates at its ends, price."""
-    book, price, rate = market.book, market.price, market.book.curve_rate
-    level = sums.gather(*market.legs, q, np.empty(book.orders))
-    near = _NEAR * market.gross
-    begin, end = book.curve_ptr[:-1], book.curve_ptr[1:] - 1
-    within = (market.flat > 0) & (level <= price[begin] + near) & (level >= price[end] - near)
-    if book.groups:
-        within[book.group_order] = False
-    rows = np.flatnonzero(within)
-    count = end[rows] - begin[rows]
-    order = np.repeat(rows, count)
-    left = np.arange(len(order)) + np.repeat(begin[rows] - np.cumsum(count) + count, count)
-    flat = (price[left] == price[left + 1]) & (rate[left] < rate[left + 1])
-    flat &= np.abs(price[left] - level[order]) <= near[order]
-    order, left = order[flat], left[flat]
-    return order, rate[left], rate[left + 1], price[left]
+def _tied(market: Market, q: Floats, fills: Floats) -> tuple[Ints, Floats, Floats, Floats]:
+    """Of every flat step that its price and its fill lie on: order, rates at its ends, price."""
+    book = market.book
+    alone = market.flat.copy()
+    alone[book.group_order] = 0
+    order, first, last = (np.empty(book.orders, np.int64) for _ in range(3))
+    curves = (book.curve_ptr, book.curve_rate, market.price)
+    count = steps.tied(
+        *market.legs, *curves, market.gross, alone, q, fills, _NEAR, order, first, last
+    )
+    first, last = first[:count], last[:count]
+    return order[:count], book.curve_rate[first], book.curve_rate[last], market.price[first]
 
 
-def _key(market: Market, order: int, asked: float) -> bytes:
-    """What members of one tie have in common: products, their weights by value, and the price."""
-    ptr, product, weight = market.legs
-    legs = slice(ptr[order], ptr[order + 1])
-    worth = weight[legs] * market.scale[product[legs]]
-    share = np.round(worth / np.copysign(market.gross[order], worth[0]), _SAME)
-    return bytes(product[legs].tobytes() + share.tobytes()) + float(asked + 0.0).hex().encode()
+def _marks(market: Market, order: Ints, asked: Floats) -> Floats:
+    """(4, n) what members of one tie have in common: the price, and of the portfolio three marks.
+
+    Marks are its length and two random projections of its weights by value.
+    """
+    start, product, weight = rows(order, *market.legs)
+    count = np.diff(start)
+    worth = weight * market.scale[product]
+    share = np.round(worth / np.repeat(_signed(market, order), count), _SAME)
+    spell = np.random.default_rng(0).random((2, market.book.products))
+    row = np.repeat(np.arange(len(order)), count)
+    sums = [np.bincount(row, share * drawn[product], len(order)) for drawn in spell]
+    return np.stack([np.round(asked, _SAME), count, *sums])
 
 
 def _signed(market: Market, order: Ints) -> Floats:

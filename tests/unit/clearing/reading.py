@@ -63,3 +63,16 @@ def lower(hessian: Floats) -> Floats:
 def leaving(piece: Floats, level: Floats) -> Ints:
     """Orders whose level is off their piece."""
     return np.flatnonzero(~((piece[:, 1] <= level) & (level < piece[:, 0])))
+
+
+def wide_steps(curves: Curves) -> tuple[Ints, Ints]:
+    """Order and left breakpoint of every step that has a width."""
+    ptr, rate, _ = curves
+    found = [
+        (i, j)
+        for i in range(len(ptr) - 1)
+        for j in range(ptr[i], ptr[i + 1] - 1)
+        if rate[j + 1] > rate[j]
+    ]
+    owner, step = np.array(found, np.int64).reshape(-1, 2).T
+    return owner, step

@@ -42,3 +42,15 @@ def test_warm_start_remembers_no_shares(count: int, maker: float | None) -> None
         found = shares(clearing, sizes)
         assert found == pytest.approx(np.full(len(sizes), found.mean()), rel=1e-6)
         assert 0 < found.mean() < 1
+
+
+def test_order_in_two_parts_at_one_price_shares_as_one() -> None:
+    """A stretch cut in two is still one range: its share is that of everybody else."""
+    draft = Draft([10.0])
+    draft.order({0: 1.0}, (-8.0, 9.0), (0.0, 9.0))
+    draft.order({0: 1.0}, (0.0, 10.0), (5.0, 10.0), (8.0, 10.0))
+    draft.order({0: 1.0}, (0.0, 10.0), (8.0, 10.0))
+    for start in (None, clear(draft.book())):
+        clearing = clear(draft.book(), warm=start)
+        assert clearing.certified
+        assert clearing.fills == pytest.approx([-8.0, 4.0, 4.0])
