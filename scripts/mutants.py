@@ -181,6 +181,13 @@ MUTANTS: Final = (
         "applied-once", "Application", "!Market.waits(stored.word(), batch_, mark)", "false", CHUNKS
     ),
     room("own-effects", "Application", "|| keccak256(effects) != digests[chunk]", "", CHUNKS),
+    room(
+        "last-leaves",
+        "Lifecycle",
+        "if (phase_ == Phase.VOID && b.live() == 1)",
+        "if (false)",
+        AMENDS,
+    ),
     room("next-waits", "Lifecycle", "if (b.unapplied() != 0) revert", "if (false) revert", CHUNKS),
     room("bond-stays", "Backing", BOND, BOND.replace("_requireFinished(s);", ""), FUNDS),
     room("late-leak", "Backing", "phase_ > Phase.LOCKED_IN", "phase_ > Phase.LOCKED_OUT", CLOCK),

@@ -435,10 +435,11 @@ interface IWalras {
     function seal(uint8 units, bytes calldata ct, uint256 batch) external;
 
     /// @notice Takes the caller's submission back. One for one batch in OPEN only; a standing one whenever the caller is not frozen. The fee
-    /// stays, and the rent of a batch that is open.
+    /// stays, and the rent of a batch that is open. The last one live in a void batch reverts VoidUnclosed until {closeVoid}.
     function cancel() external;
 
-    /// @notice Takes the caller's standing submission out of all batches until {resume}. Not while frozen. Drops an amendment.
+    /// @notice Takes the caller's standing submission out of all batches until {resume}. Not while frozen. Drops an amendment. Likewise
+    /// VoidUnclosed.
     /// @dev Rent is paid up to here; that of a batch in OPEN goes to its pot, so that room in a batch is never free.
     function pause() external;
 

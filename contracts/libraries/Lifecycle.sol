@@ -126,7 +126,10 @@ library Lifecycle {
         (s.standing.count, s.standing.units) = (s.standing.count - 1, uint32(s.standing.units - a.units()));
         if (b.live() == 0 || b.settled()) return a;
         uint256 pot = b.pot();
-        if (s.phase(p.timetable, uint32(b.number())) == Phase.OPEN) {
+        Phase phase_ = s.phase(p.timetable, uint32(b.number()));
+        // with nobody left to be live there would be nothing to close, and the bond would be free
+        if (phase_ == Phase.VOID && b.live() == 1) revert IWalras.VoidUnclosed(uint32(b.number()));
+        if (phase_ == Phase.OPEN) {
             uint256 rent = a.units() * b.ticks() * Market.unitRent(p.minBaseFee, p.cashPerWei);
             if (rent > a.cash()) revert IWalras.InsufficientBalance(rent, a.cash());
             a = a.paid(a.cash() - rent, a.batch());

@@ -403,6 +403,19 @@ def test_cancel_in_a_void_batch_leaves_its_count_right(days: Days) -> None:
     assert bench.treasury()["reserved"] == 0
 
 
+@pytest.mark.parametrize("way", ["cancel", "pause"])
+def test_last_one_in_a_void_batch_closes_it_before_leaving(days: Days, way: str) -> None:
+    """With nobody live there would be nothing to close, and the operator could draw the bond."""
+    bench, b = days.bench, days.names["b"]
+    days.go(2, Phase.VOID)
+    bench.do(days.names["a"], "cancel")
+    assert bench.refusal(b, way) == ("VoidUnclosed", 2)
+    assert bench.refusal(OPERATOR, "drawBond", 1, OPERATOR) is not None
+    bench.do(b, "closeVoid", 2)
+    assert bench.treasury()["bond"] == 0
+    assert bench.refusal(b, way) is None
+
+
 def test_rent_mark_is_never_taken_for_a_void_batch(days: Days) -> None:
     """What stands has its rent index where others have their batch."""
     bench, a = days.bench, days.names["a"]

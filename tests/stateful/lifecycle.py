@@ -153,7 +153,10 @@ class Lifecycle(Escrow):
         self.standing_units -= holder.units
         if self.finished:
             return
-        if self.phase(self.round.number) == phases.OPEN:
+        phase = self.phase(self.round.number)
+        if phase == phases.VOID and self.round.live == 1:
+            raise Refusal("VoidUnclosed", self.round.number)
+        if phase == phases.OPEN:
             rent = holder.units * self.round.ticks * self.rent
             if rent > holder.cash:
                 raise Refusal("InsufficientBalance", rent, holder.cash)
