@@ -144,7 +144,7 @@ def test_book_that_no_transaction_of_this_node_holds__goes_in_chunks(tmp_path: P
         clearer = make_clearer(venue, tmp_path, policy=policy, transaction_gas=720_000)
         clearer.daemon.once()
         crowd(venue, 7)
-        node.client.rpc("evm_setBlockGasLimit", hex(400_000))
+        node.client.rpc("evm_setBlockGasLimit", hex(370_000))
         node.mine()
         taken = clearer.daemon.once()
         assert taken[:3] == [Reveal(1), Settle(1), Apply(1)]

@@ -16,6 +16,7 @@ from eth_utils.address import to_canonical_address
 
 from walras.chain.sender import Sender
 from walras.clearing.problem import solve_batch
+from walras.clearing.warmup import warm_up
 from walras.cli.output import clock, emit, facts, json_option, say
 from walras.cli.session import Session, acting, with_session
 from walras.errors import WalrasError
@@ -94,6 +95,8 @@ def run(session: Session, file: Path | None, **options: Any) -> int:
     """Work until stopped; exit code 3 if something is wrong that a person must look at."""
     settings = load_settings(file, **options)
     with _working(session, settings) as daemon, _told_to_stop(daemon.stop):
+        # beside the work: keys and reveals cannot wait a minute for a compiler
+        threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
         try:
             daemon.worker.run()
         except _Stopped:
