@@ -48,6 +48,7 @@ TOKENS: Final = "tests/contract/test_tokens.py"
 COSTS: Final = "tests/contract/test_costs.py"
 STANDS: Final = "tests/contract/test_standing.py"
 AMENDS: Final = "tests/contract/test_amend.py"
+PAUSES: Final = "tests/contract/test_pause.py"
 CHUNKS: Final = "tests/contract/test_chunks.py"
 FLOWS: Final = "tests/adversarial/test_lying_flows.py"
 BOOKS: Final = "tests/differential/test_batches.py"
@@ -186,7 +187,7 @@ MUTANTS: Final = (
         "Lifecycle",
         "if (phase_ == Phase.VOID && b.live() == 1)",
         "if (false)",
-        AMENDS,
+        PAUSES,
     ),
     room("next-waits", "Lifecycle", "if (b.unapplied() != 0) revert", "if (false) revert", CHUNKS),
     room("bond-stays", "Backing", BOND, BOND.replace("_requireFinished(s);", ""), FUNDS),
