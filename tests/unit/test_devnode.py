@@ -16,8 +16,11 @@ from walras.errors import ConfigError
 
 pytestmark = pytest.mark.chain
 
+# a runner in the background, or under nohup, hands ignored signals down: here they are as in a shell
 PROGRAM = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from walras.chain.devnode import start_anvil
 with start_anvil() as node:
     node.mine(3)
