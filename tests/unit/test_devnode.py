@@ -16,7 +16,7 @@ from walras.errors import ConfigError
 
 pytestmark = pytest.mark.chain
 
-# a runner in the background, or under nohup, hands ignored signals down: here they are as in a shell
+# a runner under nohup, or in the background, hands down signals that it ignores: not so a shell
 PROGRAM = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
