@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walras.clearing.book import Floats, Ints
-from walras.clearing.jit import kernel
+from walras.clearing.jit import inline_kernel, kernel
 from walras.clearing.kernels import Products
 
 __all__ = ["EMPTY", "FULL", "LISTED", "distances", "level_only", "near", "strays", "tied"]
@@ -17,6 +17,15 @@ __all__ = ["EMPTY", "FULL", "LISTED", "distances", "level_only", "near", "strays
 EMPTY, FULL, LISTED = 0, 1, 2
 
 States = NDArray[np.int8]
+
+
+@inline_kernel
+def _level(leg_ptr: Ints, leg_product: Products, leg_weight: Floats, i: int, q: Floats) -> float:
+    """What a unit of order i costs at prices q (K,)."""
+    s = 0.0
+    for a in range(leg_ptr[i], leg_ptr[i + 1]):
+        s += leg_weight[a] * q[leg_product[a]]
+    return s
 
 
 @kernel
@@ -48,9 +57,7 @@ def distances(
     """found = how far the steps of every `stride`-th order lie from prices q; returns how many."""
     count = 0
     for i in range(0, len(leg_ptr) - 1, stride):
-        s = 0.0
-        for a in range(leg_ptr[i], leg_ptr[i + 1]):
-            s += leg_weight[a] * q[leg_product[a]]
+        s = _level(leg_ptr, leg_product, leg_weight, i, q)
         for j in range(curve_ptr[i], curve_ptr[i + 1] - 1):
             if rate[j + 1] > rate[j]:
                 found[count] = abs(price[j] - s) / gross[i]
@@ -83,9 +90,7 @@ def near(
     """
     count = 0
     for i in range(len(leg_ptr) - 1):
-        s = 0.0
-        for a in range(leg_ptr[i], leg_ptr[i + 1]):
-            s += leg_weight[a] * q[leg_product[a]]
+        s = _level(leg_ptr, leg_product, leg_weight, i, q)
         x = rate[curve_ptr[i]]
         for j in range(curve_ptr[i], curve_ptr[i + 1] - 1):
             width = rate[j + 1] - rate[j]
@@ -127,10 +132,7 @@ def strays(
     """
     count = 0
     for i in range(len(leg_ptr) - 1):
-        s = 0.0
-        for a in range(leg_ptr[i], leg_ptr[i + 1]):
-            s += leg_weight[a] * move[leg_product[a]]
-        s /= gross[i]
+        s = _level(leg_ptr, leg_product, leg_weight, i, move) / gross[i]
         for j in range(curve_ptr[i], curve_ptr[i + 1] - 1):
             if (state[j] == EMPTY and above[j] - s > slack) or (
                 state[j] == FULL and s - above[j] > slack
@@ -166,9 +168,7 @@ def tied(
     for i in range(len(leg_ptr) - 1):
         if flat[i] == 0:
             continue
-        s = 0.0
-        for a in range(leg_ptr[i], leg_ptr[i + 1]):
-            s += leg_weight[a] * q[leg_product[a]]
+        s = _level(leg_ptr, leg_product, leg_weight, i, q)
         j, end = curve_ptr[i], curve_ptr[i + 1] - 1
         while j < end:
             begin = j
