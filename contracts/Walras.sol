@@ -289,6 +289,14 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         Application.applyChunk(_s, batch_, digests, chunk, effects);
     }
 
+    function restoreChunk(uint32 batch_, bytes32[] calldata digests, uint256 chunk, bytes calldata effects)
+        external
+        override
+        nonReentrantView
+    {
+        Application.restoreChunk(_s, parameters(), batch_, digests, chunk, effects);
+    }
+
     function closeVoid(uint32 batch_) external override nonReentrantView {
         Backing.closeVoid(_s, parameters(), batch_);
     }

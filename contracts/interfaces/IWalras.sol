@@ -109,9 +109,9 @@ struct Batch {
     bool settled;
     /// void by a leak, or void and closed
     bool closed;
-    /// {cash X40} admission fees, for the settler; of a batch settled in chunks, what is left for who applies it
+    /// {cash X40} admission fees, for the settler; of one settled in chunks or void, what is left for who applies or restores
     uint96 pot;
-    /// accounts to which a settlement in chunks is not applied yet
+    /// settled: accounts to which a settlement in chunks is not applied yet; else: accounts that a run has written ahead
     uint32 unapplied;
 }
 
@@ -142,6 +142,8 @@ struct Run {
     address last;
     uint32 listed;
     uint32 voids;
+    /// of those listed, accounts that a run writing ahead left as they are
+    uint32 rested;
     /// {cash X40} received by accounts
     int256 cash;
     /// for [C-3] and [C-4]
@@ -156,7 +158,7 @@ struct Run {
     int256 standingUnits;
     /// two words for each product: demand i128 ‖ tolerance u64 ‖ gross u64, and volume u128 ‖ used u128
     uint256[] totals;
-    /// keccak256 of each chunk's effects
+    /// running hash of each chunk's effects
     bytes32[] digests;
 }
 
@@ -268,6 +270,8 @@ interface IWalras {
     event Verified(uint32 indexed batch, address indexed settler, address from, uint32 listed, bytes32 run);
     /// @notice A chunk of a settled batch was applied to so many accounts.
     event Applied(uint32 indexed batch, address indexed caller, uint256 chunk, uint256 accounts);
+    /// @notice So many accounts of a chunk that was written ahead are again what they were.
+    event Restored(uint32 indexed batch, address indexed caller, uint256 chunk, uint256 accounts);
     /// @notice A void batch was closed and the bond slashed. {cash X40}
     event VoidClosed(uint32 indexed batch, address indexed caller, uint256 reward, uint256 compensation, uint256 burnt);
     /// @notice `amount` {cash X40} became claimable by `account`.
@@ -325,7 +329,7 @@ interface IWalras {
     error MarketOver();
     /// @notice The batch is open already.
     error AlreadyOpen(uint32 batch);
-    /// @notice The batch before is settled, but not applied to all its accounts.
+    /// @notice The batch before is settled, but not applied to all its accounts, or void, but not restored.
     error Unapplied(uint32 batch, uint32 accounts);
     /// @notice No key is registered for the batch.
     error KeyMissing(uint32 batch);
@@ -385,6 +389,10 @@ interface IWalras {
     error ChunkTooLarge(uint256 size, uint256 gas);
     /// @notice No settlement in chunks waits to be applied to this batch.
     error NothingToApply(uint32 batch);
+    /// @notice No run has written accounts of this batch ahead, or it is settled.
+    error NothingToRestore(uint32 batch);
+    /// @notice Another run has written so many accounts ahead: they have to be restored first.
+    error WrittenAhead(uint32 batch, uint32 accounts);
     /// @notice These are not the effects of the chunk.
     error WrongEffects(uint32 batch, uint256 chunk);
     /// @notice The settlement lists another number of accounts than are live.
@@ -490,6 +498,9 @@ interface IWalras {
 
     /// @notice Verifies a chunk of a batch: begins a run of the caller's (`from` zero), or goes on from anybody's. The chunk that lists the last
     /// live account settles the batch. Phases and callers as for {settle}.
+    /// @dev In CLEARING the operator's chunks write ahead: their accounts' words are what the outcome makes of them, stay frozen, and count for
+    /// nothing until the batch settles; if it does not, {restoreChunk}. In FALLBACK a chunk only records its effects, for {applyChunk}.
+    /// Reverts WrittenAhead where another run's words are in the way.
     /// @param run state after the chunk before, ignored if `from` is zero
     function verify(
         uint32 batch,
@@ -503,6 +514,11 @@ interface IWalras {
     /// @notice Writes what a chunk of a batch settled in chunks does to its accounts, each once. Anybody, at any time, any chunk.
     /// @param digests of the run that settled it @param chunk index into it @param effects whose hash is there
     function applyChunk(uint32 batch, bytes32[] calldata digests, uint256 chunk, bytes calldata effects) external;
+
+    /// @notice Takes back what a chunk has written ahead, each account once: the operator in CLEARING, anybody in FALLBACK or once the batch is
+    /// void. A closed void batch pays for it from bond and pot.
+    /// @param digests of the run that has written ahead @param chunk index into it @param effects whose hash is there
+    function restoreChunk(uint32 batch, bytes32[] calldata digests, uint256 chunk, bytes calldata effects) external;
 
     /// @notice Closes a void batch that had live accounts: slashes the bond. Anybody, for a reward.
     function closeVoid(uint32 batch) external;
@@ -529,7 +545,8 @@ interface IWalras {
     function unitRent() external view returns (uint256);
     /// @notice keccak256(abi.encode(run)) of a settler's verification, 0 if none.
     function runHash(uint32 batch, address settler) external view returns (bytes32);
-    /// @notice keccak256(abi.encodePacked(digests)) of the last settlement in chunks.
+    /// @notice keccak256(abi.encodePacked(digests)) of the last settlement in chunks that left something to apply, or of the run that has
+    /// written ahead.
     function digestsHash() external view returns (bytes32);
     /// @notice Ledger of an account, net of rent. {lot X44 or cash X40}
     function balanceOf(address owner, uint16 asset) external view returns (uint256);

@@ -26,6 +26,7 @@ using {
     AccountWords.has,
     AccountWords.stands,
     AccountWords.isLive,
+    AccountWords.isDone,
     AccountWords.resealed,
     AccountWords.paid,
     AccountWords.flagged
@@ -79,6 +80,12 @@ library AccountWords {
     /// @dev Whether it is live in `batch_` if that is the batch opened last.
     function isLive(AccountWord w, uint256 batch_) internal pure returns (bool) {
         return w.has(STANDING) ? w.stands() : batch_ != 0 && w.batch() == batch_;
+    }
+
+    /// @dev Whether the word of an account that is live in a batch settled in chunks is the one after it: that gives it no units, or the
+    /// rent mark after the batch if it stands.
+    function isDone(AccountWord w, uint256 mark) internal pure returns (bool) {
+        return w.stands() ? w.batch() == mark : w.units() == 0;
     }
 
     /// @dev With another live submission and less cash. Arguments fit their fields.

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Account, Batch, IWalras, Listing, Parameters, Phase, Product, Treasury} from "../interfaces/IWalras.sol";
 import {AccountWord, AccountWords} from "./AccountWords.sol";
-import {CASH, CASH_BITS, LOT_BITS, MAX_PRODUCTS, VOID_GAS} from "./Constants.sol";
+import {CASH, CASH_BITS, LOT_BITS, MAX_PRODUCTS, RESTORE_GAS, VOID_GAS} from "./Constants.sol";
 import {Custody} from "./Custody.sol";
 import {Market} from "./Market.sol";
 import {Phases} from "./Phases.sol";
@@ -107,8 +107,8 @@ library Backing {
         _slash(s, p, batch_);
     }
 
-    /// @dev Bond: the caller's gas, then the compensation of all who sealed in it if it holds for all, the rest and the pot to nobody.
-    /// Those who stood already have paid nothing for this batch.
+    /// @dev Bond: the caller's gas, then the compensation of all who sealed in it if it holds for all; of the rest and the pot, the gas of who
+    /// restores what was written ahead; what is left to nobody. Those who stood already have paid nothing for this batch.
     function _slash(Market.State storage s, Parameters calldata p, uint32 batch_) private {
         Batch memory b = s.batch;
         Treasury memory t = s.treasury;
@@ -119,7 +119,12 @@ library Backing {
         uint256 burnt = t.bond - reward - due;
         if (b.number == batch_) {
             burnt += b.pot;
-            (b.live, b.units, b.pot, b.closed) = (0, 0, 0, true);
+            uint256 each;
+            if (b.unapplied != 0) {
+                each = Math.min(burnt / b.unapplied, RESTORE_GAS * block.basefee * p.cashPerWei);
+            }
+            (b.live, b.units, b.pot, b.closed) = (0, 0, uint96(each * b.unapplied), true);
+            burnt -= b.pot;
             s.batch = b;
         }
         (s.treasury.bond, s.treasury.reserved) = (0, t.reserved + uint96(due));
@@ -134,7 +139,8 @@ library Backing {
         Account storage stored = s.ledger.accounts[owner];
         AccountWord a = stored.word();
         uint32 batch_ = uint32(a.batch());
-        bool sealed_ = batch_ != 0 && !a.has(AccountWords.STANDING);
+        // without units it is written ahead: what it was comes first
+        bool sealed_ = batch_ != 0 && !a.has(AccountWords.STANDING) && a.units() != 0;
         if (!sealed_ || s.outcome[batch_] != Market.VOID_PAID) revert IWalras.NothingDue(owner);
         uint256 amount = compensation << CASH_BITS;
         stored.batch = 0;

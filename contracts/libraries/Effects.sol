@@ -4,69 +4,101 @@ pragma solidity 0.8.37;
 import {IWalras} from "../interfaces/IWalras.sol";
 import {AccountWord} from "./AccountWords.sol";
 import {CHUNK_BYTES, CHUNK_GAS, EFFECT_GAS, FRESH_GAS, PAIR_GAS, SECOND_GAS} from "./Constants.sol";
+import {Wire} from "./Wire.sol";
 
-/// @dev What a settlement does to accounts: written at once, or recorded to be written by others. docs/SPEC.md §10.
-///     effect  account(20) | head u8 (bit 7: second word follows; low 7 bits: pair words) | word | [second word] | (pair u16 | word) × n
+/// @dev What a settlement in chunks does to accounts, each bound by a running hash: of a chunk that writes ahead, for taking it back, of any
+/// other for writing it. docs/SPEC.md §10.
+///     effect  account(20) | head u16 | word | [second word] | (pair u16 | word) × n      each word of a chunk ahead followed by the one before
+///     head    bit 15: second word; bit 14: written ahead; low 7 bits: n
 library Effects {
-    uint256 internal constant BASE = 53; // {byte} account, head, word
-    uint256 internal constant SECOND = 32;
-    uint256 internal constant PAIR = 34;
-    uint256 private constant LONGEST = 4_096; // no effect is longer
+    uint256 internal constant SECOND = 1 << 15;
+    uint256 internal constant AHEAD = 1 << 14;
+    uint256 internal constant PAIRS = 127; // mask
+    uint256 internal constant HEAD_BYTES = 22; // account, head
+    uint256 private constant PREFIX = 32 + HEAD_BYTES + 4 * 32; // most before the pairs: digest, head, two words and their former ones
+    uint256 private constant ROOM = PREFIX + 64 * 66;
 
     struct Data {
-        uint256 start; // memory address of the first, 0: nothing is recorded
-        uint256 end; // behind the last
-        uint256 pairs; // of the account being recorded
-        uint256 gas; // that applying them takes at most
+        uint256 first; // memory address of the pairs of the account at hand, 0: nothing is recorded
+        uint256 end; // behind them
+        uint256 pairs;
+        bool ahead; // words are written too
+        uint256 size; // {byte} of all effects
+        uint256 gas; // that applying or restoring them takes at most
+        bytes32 digest; // 0, then keccak256(digest ‖ effect) for each
     }
 
-    /// @dev To be called last: memory behind it costs as if the room were used.
-    function record() internal pure returns (Data memory e) {
-        uint256 start;
+    function record(bool ahead) internal pure returns (Data memory e) {
+        (uint256 first, uint256 room) = (PREFIX, ROOM);
         assembly ("memory-safe") {
-            start := mload(0x40)
-            mstore(0x40, add(start, add(CHUNK_BYTES, LONGEST)))
+            let free := mload(0x40)
+            mstore(0x40, add(free, room))
+            first := add(free, first)
         }
-        (e.start, e.end) = (start, start);
+        (e.first, e.end, e.ahead) = (first, first, ahead);
     }
 
-    function pair(Data memory e, uint256 index, uint256 word, bool fresh) internal pure {
+    function pair(Data memory e, uint256 index, uint256 word, uint256 before) internal pure {
         unchecked {
-            uint256 pos = e.end + BASE + SECOND + PAIR * e.pairs++;
-            e.gas += PAIR_GAS + (fresh ? FRESH_GAS : 0);
+            uint256 pos = e.end;
+            ++e.pairs;
+            e.gas += PAIR_GAS + (before == 0 ? FRESH_GAS : 0);
             assembly ("memory-safe") {
                 mstore(pos, shl(240, index))
                 mstore(add(pos, 2), word)
+                mstore(add(pos, 34), before)
             }
+            e.end = pos + (e.ahead ? 66 : 34);
         }
     }
 
-    /// @dev Completes the effect of an account, after its pairs.
-    function complete(Data memory e, address owner, AccountWord word, bool changed, bytes32 second) internal pure {
+    /// @dev Completes the effect of an account, after its pairs, which it is written in front of from their end to its start.
+    function complete(
+        Data memory e,
+        address owner,
+        AccountWord word,
+        AccountWord before,
+        bool changed,
+        bytes32 second,
+        bytes32 secondBefore
+    ) internal pure {
         unchecked {
-            uint256 pos = e.end;
-            uint256 size = PAIR * e.pairs;
-            uint256 head = e.pairs | (changed ? 128 : 0);
+            (uint256 start, uint256 end, bool ahead) = (e.first, e.end, e.ahead);
+            uint256 head = e.pairs;
+            if (changed) {
+                head |= SECOND;
+                if (ahead) start = _put(start, uint256(secondBefore));
+                start = _put(start, uint256(second));
+            }
+            if (ahead) {
+                head |= AHEAD;
+                start = _put(start, AccountWord.unwrap(before));
+            }
+            start = _put(start, AccountWord.unwrap(word));
+            start -= HEAD_BYTES;
+            bytes32 digest = e.digest;
             assembly ("memory-safe") {
-                mstore(pos, or(shl(96, owner), shl(88, head)))
-                mstore(add(pos, 21), word)
-                switch changed
-                case 0 { mcopy(add(pos, BASE), add(pos, add(BASE, SECOND)), size) }
-                default { mstore(add(pos, BASE), second) }
+                // its low ten octets are the word's, which follows
+                let next := mload(add(start, 22))
+                mstore(start, or(shl(96, owner), shl(80, head)))
+                mstore(add(start, 22), next)
+                mstore(sub(start, 32), digest)
+                digest := keccak256(sub(start, 32), sub(add(end, 32), start))
             }
-            e.end = pos + BASE + (changed ? SECOND : 0) + size;
-            e.gas += EFFECT_GAS + (changed ? SECOND_GAS : 0);
-            e.pairs = 0;
-            if (e.end - e.start > CHUNK_BYTES || e.gas > CHUNK_GAS) {
-                revert IWalras.ChunkTooLarge(e.end - e.start, e.gas);
-            }
+            e.digest = digest;
+            uint256 size = e.size + end - start;
+            uint256 gas = e.gas + EFFECT_GAS + (changed ? SECOND_GAS : 0);
+            (e.size, e.gas, e.end, e.pairs) = (size, gas, e.first, 0);
+            if (Wire.either(size > CHUNK_BYTES, gas > CHUNK_GAS)) revert IWalras.ChunkTooLarge(size, gas);
         }
     }
 
-    function digest(Data memory e) internal pure returns (bytes32 h) {
-        (uint256 start, uint256 end) = (e.start, e.end);
-        assembly ("memory-safe") {
-            h := keccak256(start, sub(end, start))
+    function _put(uint256 end, uint256 word) private pure returns (uint256 start) {
+        unchecked {
+            start = end - 32;
+            assembly ("memory-safe") {
+                mstore(start, word)
+            }
         }
     }
 }

@@ -166,7 +166,10 @@ library Ledger {
 
     function _save(Entry memory e, uint256 word, Effects.Data memory effects) private {
         unchecked {
-            if (effects.start != 0) return effects.pair(e.line.id >> 1, word, e.word == 0);
+            if (effects.first != 0) {
+                effects.pair(e.line.id >> 1, word, e.word);
+                if (!effects.ahead) return;
+            }
             uint256 slot = e.slot;
             assembly ("memory-safe") {
                 sstore(slot, word)

@@ -48,7 +48,7 @@ library Market {
         mapping(address owner => uint256) claimable;
         mapping(address owner => Amendment) amendments;
         mapping(uint32 batch => mapping(address settler => bytes32)) runs;
-        bytes32 digests; // of the run that settled the last batch settled in chunks
+        bytes32 digests; // of the run that settled the last batch settled in chunks, or has written ahead
     }
 
     /* ----------------------------------------------- time ----------------------------------------------- */
@@ -65,21 +65,18 @@ library Market {
         return batch_ < s.countFrom ? s.countBefore : s.count;
     }
 
-    /// @dev Live in a batch past lock-in, or in one whose settlement is not yet applied to the account.
+    /// @dev Live in a batch past lock-in, not yet what its settlement makes of it, or not yet again what it was before a void one.
     function isFrozen(State storage s, Timetable memory t, address owner) internal view returns (bool) {
         AccountWord a = s.ledger.accounts[owner].word();
         BatchWord b = s.batch.word();
         if (!a.isLive(b.number())) return false;
-        if (b.unapplied() != 0) return waits(a, b.number(), s.standing.rentIndex);
+        if (b.unapplied() != 0) {
+            if (b.settled()) return !a.isDone(s.standing.rentIndex);
+            if (a.isDone(s.standing.rentIndex + b.ticks())) return true;
+        }
         if (b.live() == 0 || b.settled()) return false;
         Phase phase_ = phase(s, t, uint32(b.number()));
         return phase_ >= Phase.LOCKED_IN && phase_ <= Phase.FALLBACK;
-    }
-
-    /// @dev Whether a live account has not got its part of a settlement in chunks: that gives it batch 0 or the new rent mark.
-    function waits(AccountWord a, uint256 batch_, uint256 mark) internal pure returns (bool) {
-        if (a.has(AccountWords.STANDING)) return a.stands() && a.batch() != mark;
-        return batch_ != 0 && a.batch() == batch_;
     }
 
     /* ---------------------------------------------- money ---------------------------------------------- */
@@ -131,10 +128,12 @@ library Market {
         return UNIT_GAS / 2 * minBaseFee * cashPerWei;
     }
 
-    /// @dev What a standing account owes for the batches since its mark. Never more than its cash: a settlement ends who could not pay.
+    /// @dev What a standing account owes for the batches since its mark, which lies ahead of the index while its word does. Never more than
+    /// its cash: a settlement ends who could not pay.
     function owed(State storage s, AccountWord a, uint256 rent) internal view returns (uint256) {
-        if (!a.stands()) return 0;
-        return a.units() * rent * (s.standing.rentIndex - a.batch());
+        uint256 index = s.standing.rentIndex;
+        if (!a.stands() || a.batch() > index) return 0;
+        return a.units() * rent * (index - a.batch());
     }
 
     /// @dev Takes what the account owes, which who writes its word does first.

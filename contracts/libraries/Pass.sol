@@ -94,10 +94,7 @@ library Pass {
             if (w.reading.kind == 1) _join(w, reason);
         }
         bool hashed = a.sealHash != sealHash;
-        if (w.effects.start != 0) {
-            _record(w, hashed);
-            return;
-        }
+        if (w.effects.first != 0 && !_record(w, stored, hashed, sealHash)) return;
         if (w.changed) stored.set(a.pack());
         if (hashed) stored.sealHash = a.sealHash;
     }
@@ -231,10 +228,24 @@ library Pass {
         }
     }
 
-    function _record(Work memory w, bool hashed) private pure {
-        Holding memory a = w.account;
-        if (a.flags == 0) (a.batch, a.units) = (0, 0);
-        w.effects.complete(w.owner, a.pack(), hashed, a.sealHash);
+    /// @dev A run that writes ahead leaves alone what does not change; its other words are told apart by {AccountWords-isDone}.
+    /// @return ahead whether the words are to be written now
+    function _record(Work memory w, Account storage stored, bool hashed, bytes32 sealHash)
+        private
+        view
+        returns (bool ahead)
+    {
+        (Holding memory a, Effects.Data memory e) = (w.account, w.effects);
+        ahead = e.ahead;
+        if (ahead) {
+            w.changed = Wire.either(Wire.either(w.changed, hashed), e.pairs != 0);
+            if (!w.changed) {
+                ++w.run.rested;
+                return true;
+            }
+        }
+        if (a.flags == 0) (a.batch, a.units) = (w.terms.batch, 0);
+        e.complete(w.owner, a.pack(), stored.word(), hashed, a.sealHash, sealHash);
     }
 
     /* ------------------------------------------- what stands ------------------------------------------- */

@@ -30,13 +30,11 @@ library Settlement {
         Terms memory t = _terms(s, p, batch_);
         Board.Data memory board = Board.build(s.products, t.productCount, ids, prices);
         Run memory run;
+        _requireOwn(t, run);
         Pass.accounts(s, Pass.prepare(board, t, run), submissions);
         if (run.listed != t.live) revert IWalras.LiveCountMismatch(run.listed, t.live);
-        uint256 reward = s.batch.word().pot() + run.rent;
         _close(s, t, board, run, ids, prices);
-        s.batch.settled = true;
-        s.batch.pot = 0;
-        s.credit(msg.sender, reward);
+        _share(s, t, run, 0);
     }
 
     function verify(
@@ -52,18 +50,25 @@ library Settlement {
         Terms memory t = _terms(s, p, batch_);
         Board.Data memory board = Board.build(s.products, t.productCount, ids, prices);
         Run memory run = _resume(s, t, board, from, state, keccak256(abi.encode(ids, prices)));
+        if (t.ahead || from == address(0)) _requireOwn(t, run);
         Work memory w = Pass.prepare(board, t, run);
-        w.effects = Effects.record();
+        w.effects = Effects.record(t.ahead);
         Pass.accounts(s, w, submissions);
-        run.digests = _appended(run.digests, w.effects.digest());
+        run.digests = _appended(run.digests, w.effects.digest);
         bytes32 hash;
         if (run.listed == t.live) {
             _close(s, t, board, run, ids, prices);
-            _share(s, t, run);
+            // what the run has written ahead and nobody took back is written
+            _share(s, t, run, t.ahead ? 0 : t.live - run.rested - t.unapplied);
+            if (!t.ahead) s.digests = keccak256(abi.encodePacked(run.digests));
         } else {
             _save(board, run.totals);
             hash = keccak256(abi.encode(run));
             s.runs[batch_][msg.sender] = hash;
+            if (t.ahead) {
+                s.batch.unapplied = run.listed - run.rested;
+                s.digests = keccak256(abi.encodePacked(run.digests));
+            }
         }
         emit IWalras.Verified(batch_, msg.sender, from, run.listed, hash);
     }
@@ -82,6 +87,7 @@ library Settlement {
         (t.batch, t.id, t.secret) = (batch_, Seal.batchId(batch_), s.secret[batch_]);
         t.lockOut = Phases.start(timetable, batch_) + timetable.lockOut;
         (t.productCount, t.live) = (s.productCount(batch_), b.live());
+        (t.unapplied, t.ahead) = (b.unapplied(), phase_ == Phase.CLEARING);
         t.rentIndex = s.standing.rentIndex;
         t.mark = t.rentIndex + b.ticks();
         t.unitRent = Market.unitRent(p.minBaseFee, p.cashPerWei);
@@ -166,14 +172,22 @@ library Settlement {
         longer[digests.length] = digest;
     }
 
-    /// @dev Half of pot and rent to who verified last, the other half in equal parts to who applies.
-    function _share(Market.State storage s, Terms memory t, Run memory run) private {
+    /// @dev Pot and rent to who verified last, but a half of each live account's part to who applies to it, if that is left to do.
+    function _share(Market.State storage s, Terms memory t, Run memory run, uint256 unapplied) private {
         uint256 whole = s.batch.word().pot() + run.rent;
-        uint256 rest = whole / 2 / t.live * t.live;
+        uint256 rest = whole / 2 / t.live * unapplied;
         s.batch.settled = true;
         s.batch.pot = uint96(rest);
-        s.batch.unapplied = uint32(t.live);
-        s.digests = keccak256(abi.encodePacked(run.digests));
+        s.batch.unapplied = uint32(unapplied);
         s.credit(msg.sender, whole - rest);
+    }
+
+    /// @dev Nobody's words but the run's are written ahead. In the operator's time no other run than theirs writes, and what it has written
+    /// takes their slot: so what is written ahead is all of that run's, or, once somebody restores, a part of it. From then on only runs
+    /// that go on from there pass accounts behind it, and a fresh one waits until all is restored.
+    function _requireOwn(Terms memory t, Run memory run) private pure {
+        if (t.unapplied != run.listed - run.rested) {
+            revert IWalras.WrittenAhead(uint32(t.batch), uint32(t.unapplied));
+        }
     }
 }

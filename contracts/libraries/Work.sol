@@ -15,6 +15,8 @@ struct Terms {
     uint256 lockOut; // {s}
     uint256 productCount;
     uint256 live;
+    uint256 unapplied; // accounts that a run has written ahead
+    bool ahead; // the operator's time: runs write ahead
     uint256 rentIndex; // up to this batch
     uint256 mark; // rent index after it
     uint256 unitRent; // {cash X40 / unit / tick}

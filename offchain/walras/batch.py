@@ -80,7 +80,8 @@ class AccountState:
     ``address`` 20 bytes; ``cash`` X40, net of the rent owed from earlier batches; ``lots`` X44 by
     product; ``home`` the product that shares the account's first word, if any; ``units`` declared.
     ``seal_hash`` is the second word: H(ct), or the standHash of a ``standing`` account;
-    ``uncovered`` whether that was uncovered in its last batch.
+    ``uncovered`` whether that was uncovered in its last batch. ``word`` is its first word as
+    stored, which only effects of chunks written ahead need.
     """
 
     address: bytes
@@ -92,6 +93,7 @@ class AccountState:
     standing: bool = False
     uncovered: bool = False
     amendment: Amendment | None = None
+    word: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

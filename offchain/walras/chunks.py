@@ -1,8 +1,9 @@
 """A settlement in chunks, twin of ``verify`` and ``apply`` (SPEC §10).
 
 A batch of any size is verified piece by piece under the same prices. A run is what the pieces so
-far add up to; the contract keeps its hash, and whoever knows it goes on. Nothing is written to a
-ledger before the certificate of the whole holds; what each piece then does is its effects.
+far add up to; the contract keeps its hash, and whoever knows it goes on. What each piece does to
+ledgers is its effects: the operator's pieces write them ahead, and what they were is restored if
+the batch does not settle; anybody else's only record them, and they are applied afterwards.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from walras.effects import (
     SECOND_GAS,
     Effect,
     effect_of,
+    effects_digest,
     encode_effects,
+    longest_effect,
 )
 from walras.errors import CertificateError
 from walras.numbers import UNIT_GAS
@@ -47,7 +50,7 @@ CHUNK_GAS: Final = 14_000_000  # of applying them
 _VERIFY_GAS: Final = 12 * 10**6  # of verifying a chunk, of 2^24 that a transaction may use
 _VERIFY_BYTES: Final = 100_000  # of its items, of 2^17 that a transaction may have
 _SUMS: Final = (
-    *("listed", "voids", "cash", "slopes", "cost_loss", "cost_span"),
+    *("listed", "voids", "rested", "cash", "slopes", "cost_loss", "cost_span"),
     *("rent", "standing", "standing_units"),
 )
 
@@ -100,15 +103,19 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A verified piece: the run after it, its effects, and how the last one closes the batch."""
+    """A verified piece: the run after it, its effects, and how the last one closes the batch.
+
+    ``listed`` counts its accounts; those without an effect are left as they are.
+    """
 
     run: Run
     effects: tuple[Effect, ...]
     closing: Closing | None
+    listed: int
 
     @property
     def encoded(self) -> bytes:
-        """What ``apply`` takes."""
+        """What ``applyChunk`` and ``restoreChunk`` take."""
         return encode_effects(self.effects)
 
 
@@ -129,9 +136,12 @@ def verify_chunk(
     opened: Sequence[Opened],
     prices: Mapping[int, int],
     shadows: Mapping[bytes, Sequence[int]] | None = None,
+    *,
+    ahead: bool,
 ) -> Chunk:
     """``run`` continued by ``opened``; the batch is settled once all live accounts are listed.
 
+    The contract writes ``ahead`` in CLEARING, in FALLBACK it records.
     Raises CertificateError where the contract reverts.
     """
     check_prices(state, list(prices), list(prices.values()))
@@ -140,17 +150,18 @@ def verify_chunk(
         raise CertificateError("WrongBoard", board=board, expected=run.board)
     given = check_shadows(opened, shadows or {})
     sums = deepcopy(run.sums)
-    effects = tuple(_add(state, sums, in_order(state, opened, prices, run.last), prices, given))
-    encoded, gas = encode_effects(effects), sum(effect.gas for effect in effects)
-    if len(encoded) > CHUNK_BYTES or gas > CHUNK_GAS:
-        raise CertificateError("ChunkTooLarge", size=len(encoded), gas=gas)
+    ordered = in_order(state, opened, prices, run.last)
+    effects = tuple(_add(state, sums, ordered, prices, given, ahead=ahead))
+    size, gas = len(encode_effects(effects)), sum(effect.gas for effect in effects)
+    if size > CHUNK_BYTES or gas > CHUNK_GAS:
+        raise CertificateError("ChunkTooLarge", size=size, gas=gas)
     last = opened[-1].account.address if opened else run.last
-    after = Run(run.board, sums, last, (*run.digests, keccak256(encoded)))
+    after = Run(run.board, sums, last, (*run.digests, effects_digest(effects)))
     if sums.listed != len(state.accounts):
-        return Chunk(after, effects, None)
+        return Chunk(after, effects, None, len(opened))
     found = closing(state, sums, prices)
     check_close(state, sums, found)
-    return Chunk(after, effects, found)
+    return Chunk(after, effects, found, len(opened))
 
 
 def _add(
@@ -159,6 +170,8 @@ def _add(
     opened: Iterable[Opened],
     prices: Mapping[int, int],
     shadows: Mapping[bytes, tuple[int, ...]],
+    *,
+    ahead: bool,
 ) -> Iterator[Effect]:
     ticks = state.ticks
     for one in opened:
@@ -170,7 +183,11 @@ def _add(
             sums.add(traded)
         standing = one.next(one.done if traded is None else traded.done)
         sums.list(one, standing)
-        yield effect_of(one, traded, standing, state.mark)
+        effect = effect_of(state, one, traded, standing, ahead=ahead)
+        if effect is None:
+            sums.rested += 1
+        else:
+            yield effect
 
 
 def _totals(sums: Sums) -> tuple[int, ...]:
@@ -218,7 +235,7 @@ def split(
 def _effect_bounds(one: Opened) -> tuple[int, int]:
     """Bytes and gas of its effect at most: a word of every pair, fresh."""
     pairs = len({k >> 1 for k in one.products})
-    return 85 + 34 * pairs, EFFECT_GAS + SECOND_GAS + (PAIR_GAS + FRESH_GAS) * pairs
+    return longest_effect(pairs), EFFECT_GAS + SECOND_GAS + (PAIR_GAS + FRESH_GAS) * pairs
 
 
 def _word(value: int) -> bytes:

@@ -1,17 +1,19 @@
 """What a settlement in chunks does to accounts, twin of ``contracts/libraries/Effects.sol``.
 
-An effect is account(20) ‖ head u8 (bit 7: a second word follows; low 7 bits: pair words) ‖ word ‖
-[second word] ‖ (pair u16 ‖ word) … (SPEC §10).
+An effect is account(20) ‖ head u16 (bit 15: a second word follows; bit 14: written ahead; low 7
+bits: pair words) ‖ word ‖ [second word] ‖ (pair u16 ‖ word) … (SPEC §10). In a chunk that writes
+ahead each word is followed by the one before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from walras.batch import AccountState
+from walras.batch import AccountState, BatchState
 from walras.opening import Opened, Standing
+from walras.sealing import keccak256
 from walras.tally import Trade
 
 __all__ = [
@@ -20,15 +22,20 @@ __all__ = [
     "PAIR_GAS",
     "SECOND_GAS",
     "Effect",
+    "Words",
+    "account_word",
     "applied",
     "decode_effects",
     "effect_of",
+    "effects_digest",
     "encode_effects",
+    "longest_effect",
     "with_siblings",
 ]
 
 _STANDING, _UNCOVERED = 1, 4  # account flags
-_SECOND = 128
+_SECOND, _AHEAD, _PAIRS = 1 << 15, 1 << 14, 127
+_HEAD_BYTES = 22
 _HALF = 128  # bits of a product in a pair's word
 
 # of applying it: an account and its word, the second, a pair's word, more if that was zero
@@ -39,16 +46,24 @@ FRESH_GAS: Final = 17_100
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """Words of an account: its first, the second if that changes, pairs by index, product >> 1."""
+
+    word: int
+    second: bytes | None
+    pairs: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
-    """An account's words after the settlement; ``pairs`` by index, product >> 1.
+    """An account's words ``after`` the settlement; also ``before`` if they were written ahead.
 
     ``gas`` bounds what applying it takes.
     """
 
     account: bytes
-    word: int
-    second: bytes | None
-    pairs: Mapping[int, int]
+    after: Words
+    before: Words | None = None
     gas: int = 0
 
 
@@ -61,41 +76,65 @@ def with_siblings(products: Iterable[int]) -> frozenset[int]:
     return frozenset(k ^ side for k in products for side in (0, 1))
 
 
-def effect_of(one: Opened, traded: Trade | None, standing: Standing | None, mark: int) -> Effect:
+def effect_of(
+    state: BatchState, one: Opened, traded: Trade | None, standing: Standing | None, *, ahead: bool
+) -> Effect | None:
     """What the settlement does to the account of ``one``, standing with ``standing`` afterwards.
 
-    ``mark`` is the rent index after the batch.
+    None where a run that writes ``ahead`` leaves the account alone.
     """
     account, home = one.account, one.home
-    lots = dict(account.lots)
-    cash = account.cash - one.rent
-    pairs: dict[int, int] = {}
-    gas = EFFECT_GAS
+    lots, cash = dict(account.lots), account.cash - one.rent
+    fills = {} if traded is None else traded.fills
+    for k, fill in fills.items():
+        lots[k] = lots.get(k, 0) + fill
     if traded is not None:
         cash += traded.cash
-        fills = traded.fills
-        for k, fill in fills.items():
-            lots[k] = lots.get(k, 0) + fill
-        moved = {k >> 1 for k, fill in fills.items() if fill and k != home}
-        for pair in sorted(moved):
-            pairs[pair] = _pair_word(lots, pair, home)
-            fresh = _pair_word(account.lots, pair, home) == 0
-            gas += PAIR_GAS + (FRESH_GAS if fresh else 0)
-    second = None
-    if standing is not None and not (account.standing and standing.hash == account.seal_hash):
-        second = standing.hash
-        gas += SECOND_GAS
-    word = _word(cash, 0 if home is None else lots.get(home, 0), home, standing, mark)
-    return Effect(account.address, word, second, pairs, gas)
+    moved = sorted({k >> 1 for k, fill in fills.items() if fill and k != home})
+    pairs = {pair: _pair_word(lots, pair, home) for pair in moved}
+    former = {pair: _pair_word(account.lots, pair, home) for pair in moved}
+    hashed = standing is not None and (not account.standing or standing.hash != account.seal_hash)
+    if ahead and not (pairs or hashed or _changes(one, traded, standing)):
+        return None
+    gas = EFFECT_GAS + SECOND_GAS * hashed
+    gas += sum(PAIR_GAS + FRESH_GAS * (not word) for word in former.values())
+    word = _word(state, cash, 0 if home is None else lots.get(home, 0), home, standing)
+    second = standing.hash if hashed and standing is not None else None
+    before = Words(account.word, account.seal_hash if hashed else None, former)
+    return Effect(account.address, Words(word, second, pairs), before if ahead else None, gas)
 
 
-def _word(cash: int, home_lots: int, home: int | None, standing: Standing | None, mark: int) -> int:
-    """cash u96 | home u96 | homeProduct u16 | batch u32 | units u8 | flags u8, from the low end."""
-    word = cash | home_lots << 96 | (0 if home is None else home + 1) << 192
+def _changes(one: Opened, traded: Trade | None, standing: Standing | None) -> bool:
+    """Whether the settlement changes the first word of the account, rent aside."""
+    account, home = one.account, one.home
+    if account.amendment is not None or account.standing != (standing is not None):
+        return True
+    if standing is not None and standing.uncovered != account.uncovered:
+        return True
+    moved = traded is not None and (traded.cash != 0 or traded.fills.get(_any(home), 0) != 0)
+    return moved or home != account.home
+
+
+def _any(home: int | None) -> int:
+    return -1 if home is None else home
+
+
+def _word(
+    state: BatchState, cash: int, home_lots: int, home: int | None, standing: Standing | None
+) -> int:
+    """One that does not stand afterwards keeps its batch, without units."""
+    first = cash, home_lots, 0 if home is None else home + 1
     if standing is None:
-        return word
+        return account_word(*first, state.number, 0, 0)
     flags = _STANDING | (_UNCOVERED if standing.uncovered else 0)
-    return word | mark << 208 | standing.units << 240 | flags << 248
+    return account_word(*first, state.mark, standing.units, flags)
+
+
+def account_word(
+    cash: int, home: int, home_product: int, batch: int, units: int, flags: int
+) -> int:
+    """cash u96 | home u96 | homeProduct u16 | batch u32 | units u8 | flags u8, from the low end."""
+    return cash | home << 96 | home_product << 192 | batch << 208 | units << 240 | flags << 248
 
 
 def _pair_word(lots: Mapping[int, int], pair: int, home: int | None) -> int:
@@ -103,41 +142,70 @@ def _pair_word(lots: Mapping[int, int], pair: int, home: int | None) -> int:
 
 
 def encode_effects(effects: Iterable[Effect]) -> bytes:
-    """A chunk's effects, whose hash joins the digests of its run."""
+    """A chunk's effects, as ``applyChunk`` and ``restoreChunk`` take them."""
     return b"".join(map(_encode, effects))
 
 
+def effects_digest(effects: Iterable[Effect]) -> bytes:
+    """Their running hash, from 0: keccak256(digest ‖ effect) for each."""
+    digest = bytes(32)
+    for effect in effects:
+        digest = keccak256(digest + _encode(effect))
+    return digest
+
+
+def longest_effect(pairs: int) -> int:
+    """Bytes of an effect with so many pair words at most."""
+    return _HEAD_BYTES + 4 * 32 + pairs * 66
+
+
 def _encode(effect: Effect) -> bytes:
-    head = len(effect.pairs) | (_SECOND if effect.second is not None else 0)
-    pairs = (pair.to_bytes(2) + word.to_bytes(32) for pair, word in effect.pairs.items())
-    first = effect.account + head.to_bytes() + effect.word.to_bytes(32)
-    return b"".join((first, effect.second or b"", *pairs))
+    after, before = effect.after, effect.before
+    head = len(after.pairs)
+    head |= (0 if after.second is None else _SECOND) | (0 if before is None else _AHEAD)
+    parts = [effect.account, head.to_bytes(2), after.word.to_bytes(32)]
+    parts += [] if before is None else [before.word.to_bytes(32)]
+    if after.second is not None:
+        parts += [after.second] + ([] if before is None else [before.second or b""])
+    for pair, word in after.pairs.items():
+        parts += [pair.to_bytes(2), word.to_bytes(32)]
+        parts += [] if before is None else [before.pairs[pair].to_bytes(32)]
+    return b"".join(parts)
 
 
-def decode_effects(data: bytes) -> list[Effect]:
+def decode_effects(data: bytes) -> Iterator[Effect]:
     """Inverse of ``encode_effects``, gas aside."""
-    effects, at = [], 0
-
-    def take(size: int) -> bytes:
-        nonlocal at
-        at += size
-        return data[at - size : at]
-
+    at = 0
     while at < len(data):
-        account, head, word = take(20), take(1)[0], int.from_bytes(take(32))
-        second = take(32) if head & _SECOND else None
-        pairs = {
-            int.from_bytes(take(2)): int.from_bytes(take(32)) for _ in range(head & (_SECOND - 1))
-        }
-        effects.append(Effect(account, word, second, pairs))
-    return effects
+        account, head = data[at : at + 20], int.from_bytes(data[at + 20 : at + _HEAD_BYTES])
+        at += _HEAD_BYTES
+        hashed, step = head & _SECOND != 0, 64 if head & _AHEAD else 32
+        places = [at, at + step] if hashed else [at]
+        at = places[-1] + step
+        pairs = []
+        for _ in range(head & _PAIRS):
+            pairs.append(int.from_bytes(data[at : at + 2]))
+            places.append(at + 2)
+            at += 2 + step
+        after = _words(data, places, pairs, hashed=hashed)
+        former = [place + 32 for place in places]
+        before = _words(data, former, pairs, hashed=hashed) if head & _AHEAD else None
+        yield Effect(account, after, before)
+
+
+def _words(data: bytes, places: Iterable[int], pairs: Iterable[int], *, hashed: bool) -> Words:
+    first, *rest = (data[place : place + 32] for place in places)
+    second = rest.pop(0) if hashed else None
+    held = dict(zip(pairs, map(int.from_bytes, rest), strict=True))
+    return Words(int.from_bytes(first), second, held)
 
 
 def applied(account: AccountState, effect: Effect) -> AccountState:
     """``account`` with the words of its effect."""
-    word, lots = effect.word, dict(account.lots)
+    after = effect.after
+    word, lots = after.word, dict(account.lots)
     home_product = word >> 192 & 0xFFFF
-    for pair, balances in effect.pairs.items():
+    for pair, balances in after.pairs.items():
         for k in (2 * pair, 2 * pair + 1):
             if k + 1 != home_product:
                 lots[k] = balances >> _HALF * (k & 1) & ((1 << _HALF) - 1)
@@ -150,7 +218,7 @@ def applied(account: AccountState, effect: Effect) -> AccountState:
         lots=lots,
         home=home_product - 1 if home_product else None,
         units=word >> 240 & 0xFF,
-        seal_hash=account.seal_hash if effect.second is None else effect.second,
+        seal_hash=account.seal_hash if after.second is None else after.second,
         standing=flags & _STANDING != 0,
         uncovered=flags & _UNCOVERED != 0,
     )

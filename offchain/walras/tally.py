@@ -138,14 +138,16 @@ def _coupling(cost: Cost, shadow: int, rates: Sequence[int], slopes: Sequence[bo
 class Sums:
     """What the accounts of a batch, or of its first part, add up to.
 
-    ``cash`` X40 received by accounts, ``slopes`` for [C-3], ``cost_loss`` and ``cost_span`` X84,
-    ``rent`` X40; ``standing`` and its units joined less ended; ``lines`` by posted product, of
-    which ``used`` are those that some submission lists.
+    ``rested`` counts those that a run writing ahead leaves as they are; ``cash`` X40 received by
+    accounts, ``slopes`` for [C-3], ``cost_loss`` and ``cost_span`` X84, ``rent`` X40; ``standing``
+    and its units joined less ended; ``lines`` by posted product, of which ``used`` are those that
+    some submission lists.
     """
 
     lines: dict[int, Line]
     listed: int = 0
     voids: int = 0
+    rested: int = 0
     cash: int = 0
     slopes: int = 0
     cost_loss: int = 0

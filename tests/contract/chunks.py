@@ -7,37 +7,42 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
 
 from tests.contract.batches import exact_root
 from tests.contract.days import Days
 from tests.contract.node import Receipt
-from tests.contract.support import OPERATOR
+from tests.contract.support import OPERATOR, Bench
 from walras.batch import AccountState, BatchState
 from walras.certificate import Settlement, settle
 from walras.opening import Entry, Opened
+from walras.schedule import Phase
 from walras.sealing import keccak256
 from walras.settlement import apply, encode_submissions, outcome_hash
 from walras.tally import Line, Sums, trade
 
 NOBODY: Final = "0x" + "00" * 20
 RUN: Final = (
-    "(bytes32,address,uint32,uint32,int256,uint256,uint256,uint256,uint256,int256,int256,"
+    "(bytes32,address,uint32,uint32,uint32,int256,uint256,uint256,uint256,uint256,int256,int256,"
     "uint256[],bytes32[])"
 )
-FRESH: Final[tuple[Any, ...]] = (bytes(32), NOBODY, 0, 0, 0, 0, 0, 0, 0, 0, 0, [], [])
+FRESH: Final[tuple[Any, ...]] = (bytes(32), NOBODY, *[0] * 10, [], [])
 State = tuple[Any, ...]
 
 
 @dataclass
 class Chunked:
-    """A batch past its reveal, cut into `entries`; `runs[i]` is the state after chunk i."""
+    """A batch past its reveal, cut into `entries`; `runs[i]` is the state after chunk i.
+
+    `effects[i]` are those of its accounts, without the ones that a chunk ahead leaves alone.
+    """
 
     days: Days
     batch: int
     state: BatchState
     settlement: Settlement
     entries: list[list[Entry]]
-    effects: list[bytes] = field(default_factory=list)
+    effects: list[list[bytes]] = field(default_factory=list)
     runs: list[State] = field(default_factory=list)
 
     @property
@@ -46,7 +51,7 @@ class Chunked:
 
     @property
     def digests(self) -> list[bytes]:
-        return [keccak256(effects) for effects in self.effects]
+        return [digest_of(effects) for effects in self.effects]
 
     def arguments(
         self, chunk: int, start: str = NOBODY, run: State | None = None
@@ -73,6 +78,14 @@ class Chunked:
     def apply(self, chunk: int, sender: str = OPERATOR) -> Receipt:
         return self.days.bench.do(sender, "applyChunk", *self.application(chunk))
 
+    def restore(self, chunk: int, sender: str = OPERATOR, *, of: int | None = None) -> Receipt:
+        """Take back a chunk of a run that has written `of` of them ahead, or all but the last."""
+        return self.days.bench.do(sender, "restoreChunk", *self.restoration(chunk, of))
+
+    def restoration(self, chunk: int, of: int | None = None) -> tuple[Any, ...]:
+        digests = self.digests[: len(self.effects) - 1 if of is None else of]
+        return self.batch, digests, chunk, b"".join(self.effects[chunk])
+
     def finish(self) -> None:
         """Apply whatever is not applied yet."""
         for n in range(len(self.effects)):
@@ -80,7 +93,7 @@ class Chunked:
                 self.apply(n)
 
     def application(self, chunk: int) -> tuple[Any, ...]:
-        return self.batch, self.digests, chunk, self.effects[chunk]
+        return self.batch, self.digests, chunk, b"".join(self.effects[chunk])
 
 
 def hash_of(run: State) -> bytes:
@@ -88,9 +101,22 @@ def hash_of(run: State) -> bytes:
     return keccak256(encode([RUN], [run]))
 
 
-def cut(days: Days, *sizes: int) -> Chunked:
-    """The batch in chunks of these sizes, the rest in a last one."""
+def digest_of(effects: Sequence[bytes]) -> bytes:
+    """What a chunk adds to the digests of its run."""
+    digest = bytes(32)
+    for effect in effects:
+        digest = keccak256(digest + effect)
+    return digest
+
+
+def cut(days: Days, *sizes: int, ahead: int | None = None) -> Chunked:
+    """The batch in chunks of these sizes, the rest in a last one.
+
+    The first `ahead` of them are written ahead; if it is not said, all or none by the phase now.
+    """
     bench = days.bench
+    if ahead is None:
+        ahead = len(sizes) + 1 if bench.look("phase", days.batch) == Phase.CLEARING else 0
     state, opened = days.opened()
     found, shadows = exact_root(state, opened)
     settlement = settle(state, opened, found, shadows)
@@ -103,18 +129,21 @@ def cut(days: Days, *sizes: int) -> Chunked:
     sums = Sums({k: Line() for k in found})
     used: set[int] = set()
     counts = Counts()
-    for a, b in cuts:
+    for n, (a, b) in enumerate(cuts):
         for one in opened[a:b]:
             used |= set(one.products)
             counts.add(one, settlement)
             if one.reason is None and one.submission is not None:
                 given = settlement.shadows.get(one.account.address, ())
                 sums.add(trade(one.submission, state.ticks, found, given, one.done))
+        both = [(one.account, after[one.account.address]) for one in opened[a:b]]
+        if n < ahead:
+            both = [pair for pair in both if changes(*pair, settlement)]
+            counts.rested += b - a - len(both)
+        raws = [word_of(bench, one.address) if n < ahead else None for one, _ in both]
+        where = days.batch, mark
         out.effects.append(
-            b"".join(
-                effect(one.account, after[one.account.address], settlement, mark)
-                for one in opened[a:b]
-            )
+            [effect(*pair, settlement, where, raw) for pair, raw in zip(both, raws, strict=True)]
         )
         last = "0x" + opened[b - 1].account.address.hex() if b else NOBODY
         out.runs.append(run_of(found, last, sums, used, counts, out.digests))
@@ -125,6 +154,7 @@ def cut(days: Days, *sizes: int) -> Chunked:
 class Counts:
     listed: int = 0
     voids: int = 0
+    rested: int = 0
     rent: int = 0
     standing: int = 0
     units: int = 0
@@ -157,6 +187,7 @@ def run_of(
         last,
         counts.listed,
         counts.voids,
+        counts.rested,
         sums.cash,
         sums.slopes,
         sums.cost_loss,
@@ -169,31 +200,67 @@ def run_of(
     )
 
 
-def effect(before: AccountState, after: AccountState, settlement: Settlement, mark: int) -> bytes:
-    """account(20) | head u8 | word | [second word] | (pair u16 | word) × n"""
+def changes(before: AccountState, after: AccountState, settlement: Settlement) -> bool:
+    """Whether more happens to the account than that its rent is owed."""
+    stands, address = settlement.standing.get(before.address), before.address
+    if before.amendment or before.standing != (stands is not None) or before.home != after.home:
+        return True
+    if stands is not None and stands.uncovered != before.uncovered:
+        return True
+    if stands is not None and stands.hash != before.seal_hash:
+        return True
+    rent = settlement.rents.get(address, 0)
+    return before.cash - rent != after.cash or any(settlement.fills.get(address, {}).values())
+
+
+def word_of(bench: Bench, owner: bytes) -> int:
+    """The first word of the account, as the contract has it."""
+    raw = bench.account(to_checksum_address(owner))
+    fields = (("cash", 96), ("home", 96), ("home_product", 16), ("batch", 32), ("units", 8))
+    word, place = 0, 0
+    for name, bits in (*fields, ("flags", 8)):
+        word, place = word | raw[name] << place, place + bits
+    return word
+
+
+def effect(
+    before: AccountState,
+    after: AccountState,
+    settlement: Settlement,
+    where: tuple[int, int],
+    raw: int | None,
+) -> bytes:
+    """account(20) | head u16 | word | [second word] | (pair u16 | word) × n.
+
+    With `raw`, the account's word before, it is written ahead: each word is followed by the former.
+    `where`: the batch, and the rent index after it.
+    """
     stands = settlement.standing.get(before.address)
-    home = after.home
-    word = after.cash
+    home, (batch, mark) = after.home, where
+    word = after.cash | (0 if stands else batch << 208)
     if home is not None:
         word |= after.lots.get(home, 0) << 96 | (home + 1) << 192
     if stands is not None:
         flags = 1 | 4 * stands.uncovered
         word |= mark << 208 | stands.units << 240 | flags << 248
-    second = stands.hash if stands is not None and stands.hash != before.seal_hash else b""
     fills = settlement.fills.get(before.address, {})
     pairs = sorted({k >> 1 for k, fill in fills.items() if fill and k != home})
-    held = {k: lots for k, lots in after.lots.items() if k != home}
-    head = len(pairs) | 128 * bool(second)
+    hashed = stands is not None and stands.hash != before.seal_hash
+
+    def words(new: int | bytes, old: int | bytes) -> bytes:
+        both = (new,) if raw is None else (new, old)
+        return b"".join(w if isinstance(w, bytes) else w.to_bytes(32) for w in both)
+
+    def pair_of(account: AccountState, pair: int) -> int:
+        held = {k: lots for k, lots in account.lots.items() if k != home}
+        return held.get(2 * pair, 0) | held.get(2 * pair + 1, 0) << 128
+
+    head = len(pairs) | hashed << 15 | (raw is not None) << 14
     return b"".join(
         (
-            before.address,
-            bytes((head,)),
-            word.to_bytes(32),
-            second,
-            *(
-                pair.to_bytes(2)
-                + (held.get(2 * pair, 0) | held.get(2 * pair + 1, 0) << 128).to_bytes(32)
-                for pair in pairs
-            ),
+            before.address + head.to_bytes(2),
+            words(word, raw or 0),
+            words(stands.hash, before.seal_hash) if stands and hashed else b"",
+            *(p.to_bytes(2) + words(pair_of(after, p), pair_of(before, p)) for p in pairs),
         )
     )

@@ -9,11 +9,8 @@ import pytest
 from tests.contract.batches import order
 from tests.contract.chunks import FRESH, NOBODY, Chunked, cut, hash_of
 from tests.contract.days import STANDING, Days, buy, limited, sell
-from tests.contract.node import Chain
 from tests.contract.support import ALL, OPERATOR, Bench, address
 from walras.batch import CASH
-from walras.chain.interface import call
-from walras.errors import Reverted
 from walras.numbers import X40
 from walras.schedule import Phase
 from walras.sealing import keccak256
@@ -48,6 +45,8 @@ def days(bench: Bench) -> Days:
 
 @pytest.fixture
 def chunked(days: Days) -> Chunked:
+    """In the time when chunks only record what they do."""
+    days.go(1, Phase.FALLBACK)
     return cut(days, 3, 5)
 
 
@@ -62,7 +61,7 @@ def close_and_apply(chunked: Chunked) -> None:
     for name in names:
         raw = bench.account(days.names[name])
         if not raw["flags"]:
-            assert (raw["batch"], raw["units"]) == (0, 0)
+            assert (raw["batch"], raw["units"]) == (chunked.batch, 0)
         else:
             assert raw["batch"] == bench.standing()["rent_index"]
     days.learn(chunked.settlement)
@@ -70,11 +69,13 @@ def close_and_apply(chunked: Chunked) -> None:
 
 @pytest.mark.parametrize("sizes", [(), (3, 5), (1,) * 11, (0, 7, 0)])
 def test_chunks_leave_what_one_settlement_leaves(days: Days, sizes: tuple[int, ...]) -> None:
+    days.go(1, Phase.FALLBACK)
     close_and_apply(cut(days, *sizes))
 
 
 def test_second_batch_with_everything_that_can_happen(days: Days) -> None:
     """Progress, completion, uncovered again, amendments good and bad, new ones, in chunks."""
+    days.go(1, Phase.FALLBACK)
     close_and_apply(cut(days, 6))
     bench = days.bench
     days.go(2)
@@ -84,7 +85,7 @@ def test_second_batch_with_everything_that_can_happen(days: Days) -> None:
     days.seal("seller 1", limited(sell(90, 10), low=10))
     days.seal("one", sell(99, 100), standing=False)
     bench.do(days.names["seller 3"], "pause")
-    days.go(2, Phase.CLEARING)
+    days.go(2, Phase.FALLBACK)
     chunked = cut(days, 2, 2, 2, 2)
     assert chunked.settlement.ended
     assert len(chunked.settlement.amended) == 2
@@ -145,7 +146,6 @@ def test_anybody_goes_on_from_anybodys_run(chunked: Chunked) -> None:
     """The operator verifies one chunk and vanishes; two strangers finish, a third applies."""
     bench = chunked.days.bench
     chunked.verify(0)
-    chunked.days.go(1, Phase.FALLBACK)
     chunked.verify(1, OPERATOR, ALICE)
     assert bench.look("runHash", 1, OPERATOR) == hash_of(chunked.runs[0])
     assert bench.look("runHash", 1, ALICE) == hash_of(chunked.runs[1])
@@ -158,10 +158,9 @@ def test_anybody_goes_on_from_anybodys_run(chunked: Chunked) -> None:
 
 def test_run_of_a_griefer_blocks_nobody(chunked: Chunked) -> None:
     """Wrong prices, stale states, runs begun again: each spoils the griefer's own state alone."""
-    days, bench = chunked.days, chunked.days.bench
+    bench = chunked.days.bench
     wrong = {k: p + (1 << 84) for k, p in chunked.prices.items()}
     chunked.verify(0)
-    days.go(1, Phase.FALLBACK)
     bad = chunked.arguments(0)
     bench.do(ALICE, "verify", *bad[:4], list(wrong.values()), bad[5])
     chunked.verify(1, OPERATOR)
@@ -244,8 +243,9 @@ def test_nothing_is_applied_unless_the_certificate_holds(chunked: Chunked) -> No
 def test_phases_and_callers_are_those_of_settle(chunked: Chunked) -> None:
     bench = chunked.days.bench
     edges = bench.schedule.boundaries(1)
-    assert chunked.refusal(0, sender=ALICE) == ("NotOperator", ALICE)
-    assert chunked.refusal(0, sender=ALICE, at=edges.exclusive_until) is None
+    at = edges.exclusive_until
+    assert chunked.refusal(0, sender=ALICE, at=at - 1) == ("NotOperator", ALICE)
+    assert chunked.refusal(0, sender=ALICE, at=at) is None
     assert chunked.refusal(0, at=edges.deadline - 1) is None
     assert chunked.refusal(0, at=edges.deadline) == ("WrongPhase", 1, Phase.VOID)
     chunked.verify_all()
@@ -284,7 +284,7 @@ def test_run_of_one_batch_is_none_of_another(chunked: Chunked) -> None:
     for n in range(4):
         days.seal(f"buyer {n}", buy(100 + n, 50 + n))
         days.seal(f"seller {n}", sell(97 + n, 40 + n))
-    days.go(2, Phase.CLEARING)
+    days.go(2, Phase.FALLBACK)
     later = cut(days, 3)
     assert later.refusal(1, OPERATOR, run=chunked.runs[0]) == ("WrongRun", 2, OPERATOR)
     close_and_apply(later)
@@ -393,7 +393,7 @@ def test_only_the_settlements_own_effects_are_applied(settled: Chunked) -> None:
     wrong = ("WrongEffects", 1, 0)
     assert refused(batch, digests, 0, effects[:-1]) == wrong
     assert refused(batch, digests, 0, effects[:-1] + b"\x01") == wrong
-    assert refused(batch, digests, 0, settled.effects[1]) == wrong
+    assert refused(batch, digests, 0, settled.application(1)[3]) == wrong
     assert refused(batch, digests, 1, effects) == ("WrongEffects", 1, 1)
     assert refused(batch, digests, 3, b"") == ("WrongEffects", 1, 3)
     assert refused(batch, digests[:-1], 0, effects) == wrong
@@ -443,11 +443,12 @@ def test_pause_and_cancel_of_what_is_applied(settled: Chunked) -> None:
 
 def test_rent_of_a_batch_in_chunks(days: Days) -> None:
     """Half of it to who applies; who does not trade pays too."""
+    days.go(1, Phase.FALLBACK)
     close_and_apply(cut(days, 6))
     bench = days.bench
     days.go(2)
     bench.do(ALICE, "open", 2)
-    days.go(2, Phase.CLEARING)
+    days.go(2, Phase.FALLBACK)
     chunked = cut(days, 4)
     rents = sum(chunked.settlement.rents.values())
     assert rents == bench.standing()["units"] * bench.look("unitRent")
@@ -462,51 +463,3 @@ def test_rent_of_a_batch_in_chunks(days: Days) -> None:
     assert bench.look("claimable", BOB) == share * live
     assert not any(bench.look("rentOwed", o) for o in days.names.values())
     bench.check_books()
-
-
-# ------------------------------------------------------------------------------------- bounds
-
-SIZE, GAS = 98_304, 14_000_000
-
-
-def recorded(chain: Chain, recorder: str, *args: Any) -> Any:
-    query = call("Recorder", recorder, "record", *args)
-    return query.result("0x" + chain.call(recorder, query.data, OPERATOR, gas=10**9).hex())
-
-
-@pytest.mark.parametrize(
-    ("pairs", "second", "fresh"),
-    [(0, False, False), (0, True, False), (1, False, True), (4, True, False), (3, True, True)],
-)
-def test_chunk_whose_effects_might_not_fit_is_refused(
-    chain: Chain, pairs: int, second: bool, fresh: bool
-) -> None:
-    """In bytes and in gas, to the last account."""
-    with chain.undone():
-        recorder = chain.deploy("Recorder", sender=OPERATOR)
-        size = 53 + 32 * second + 34 * pairs
-        gas = 7_500 + 5_800 * second + 6_000 * pairs + 17_100 * fresh
-        most = min(SIZE // size, GAS // gas)
-        shown = recorded(chain, recorder, most, pairs, second, fresh)
-        assert shown[:2] == (most * size, most * gas)
-        with pytest.raises(Reverted) as refused:
-            recorded(chain, recorder, most + 1, pairs, second, fresh)
-        assert refused.value.name == "ChunkTooLarge"
-        assert tuple(refused.value.arguments) == ((most + 1) * size, (most + 1) * gas)
-
-
-@pytest.mark.parametrize("second", [False, True])
-@pytest.mark.parametrize("pairs", [0, 1, 2, 64])
-def test_effects_are_packed_without_gaps(chain: Chain, pairs: int, second: bool) -> None:
-    with chain.undone():
-        recorder = chain.deploy("Recorder", sender=OPERATOR)
-        effects = b"".join(
-            i.to_bytes(20)
-            + bytes((pairs | 128 * second,))
-            + i.to_bytes(32)
-            + i.to_bytes(32) * second
-            + b"".join(k.to_bytes(2) + (i + k).to_bytes(32) for k in range(pairs))
-            for i in (1, 2, 3)
-        )
-        size, _, digest = recorded(chain, recorder, 3, pairs, second, False)
-        assert (size, digest) == (len(effects), keccak256(effects))

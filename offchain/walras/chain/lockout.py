@@ -12,7 +12,7 @@ from walras.batch import CASH, AccountState, Amendment, BatchState, Product
 from walras.bodies import Bodies
 from walras.chain.events import Cancelled, Event, Sealed
 from walras.decoding import decode
-from walras.effects import with_siblings
+from walras.effects import account_word, with_siblings
 from walras.errors import ChainError
 from walras.numbers import MAX_UNITS
 from walras.opening import Entry
@@ -248,6 +248,7 @@ def _state(one: _Live, held: Mapping[int, int]) -> AccountState:
         standing=one.standing,
         uncovered=bool(flags & UNCOVERED),
         amendment=one.amendment,
+        word=account_word(*one.raw[:6]),
     )
 
 
