@@ -52,48 +52,53 @@ library Effects {
         }
     }
 
-    /// @dev Completes the effect of an account, after its pairs, which it is written in front of from their end to its start.
+    /// @dev Completes the effect of an account, after its pairs: it is put in front of them, from their start to its own.
+    /// @param before its word so far @param secondBefore likewise, `second` again if it stays
     function complete(
         Data memory e,
         address owner,
         AccountWord word,
         AccountWord before,
-        bool changed,
         bytes32 second,
         bytes32 secondBefore
     ) internal pure {
         unchecked {
-            (uint256 start, uint256 end, bool ahead) = (e.first, e.end, e.ahead);
-            uint256 head = e.pairs;
-            if (changed) {
+            (uint256 start, bool ahead) = (e.first, e.ahead);
+            uint256 head = uint256(uint160(owner)) << 16 | e.pairs;
+            uint256 gas = EFFECT_GAS;
+            if (second != secondBefore) {
                 head |= SECOND;
-                if (ahead) start = _put(start, uint256(secondBefore));
-                start = _put(start, uint256(second));
+                gas += SECOND_GAS;
+                if (ahead) start = _put(start, secondBefore);
+                start = _put(start, second);
             }
             if (ahead) {
                 head |= AHEAD;
-                start = _put(start, AccountWord.unwrap(before));
+                start = _put(start, bytes32(AccountWord.unwrap(before)));
             }
-            start = _put(start, AccountWord.unwrap(word));
-            start -= HEAD_BYTES;
-            bytes32 digest = e.digest;
-            assembly ("memory-safe") {
-                // its low ten octets are the word's, which follows
-                let next := mload(add(start, 22))
-                mstore(start, or(shl(96, owner), shl(80, head)))
-                mstore(add(start, 22), next)
-                mstore(sub(start, 32), digest)
-                digest := keccak256(sub(start, 32), sub(add(end, 32), start))
-            }
-            e.digest = digest;
-            uint256 size = e.size + end - start;
-            uint256 gas = e.gas + EFFECT_GAS + (changed ? SECOND_GAS : 0);
-            (e.size, e.gas, e.end, e.pairs) = (size, gas, e.first, 0);
-            if (Wire.either(size > CHUNK_BYTES, gas > CHUNK_GAS)) revert IWalras.ChunkTooLarge(size, gas);
+            _bind(e, _put(start, bytes32(AccountWord.unwrap(word))), head, gas);
         }
     }
 
-    function _put(uint256 end, uint256 word) private pure returns (uint256 start) {
+    /// @param start memory address of the first word
+    function _bind(Data memory e, uint256 start, uint256 head, uint256 gas) private pure {
+        unchecked {
+            (uint256 end, bytes32 digest) = (e.end, e.digest);
+            assembly ("memory-safe") {
+                mstore(sub(start, 32), head)
+                mstore(sub(start, 54), digest) // over the ten octets before the account
+                digest := keccak256(sub(start, 54), add(sub(end, start), 54))
+            }
+            uint256 size = e.size + HEAD_BYTES + end - start;
+            gas += e.gas;
+            (e.digest, e.size, e.gas) = (digest, size, gas);
+            (e.end, e.pairs) = (e.first, 0);
+            if (Wire.both(size <= CHUNK_BYTES, gas <= CHUNK_GAS)) return;
+            revert IWalras.ChunkTooLarge(size, gas);
+        }
+    }
+
+    function _put(uint256 end, bytes32 word) private pure returns (uint256 start) {
         unchecked {
             start = end - 32;
             assembly ("memory-safe") {

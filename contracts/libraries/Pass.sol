@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Account, Amendment, IWalras, Run, VoidReason} from "../interfaces/IWalras.sol";
-import {AccountWords, Holding} from "./AccountWords.sol";
+import {AccountWord, AccountWords, Holding} from "./AccountWords.sol";
 import {Board} from "./Board.sol";
 import {Certificate} from "./Certificate.sol";
 import {ITEM_HEAD, MAX_COSTS, MAX_LISTED, SHADOW_BYTES, UNIT_BYTES} from "./Constants.sol";
@@ -93,10 +93,12 @@ library Pass {
             uint256 reason = _trade(s, w, _sealed(w), true);
             if (w.reading.kind == 1) _join(w, reason);
         }
-        bool hashed = a.sealHash != sealHash;
-        if (w.effects.first != 0 && !_record(w, stored, hashed, sealHash)) return;
+        if (w.effects.first != 0) {
+            _record(w, stored, sealHash);
+            return;
+        }
         if (w.changed) stored.set(a.pack());
-        if (hashed) stored.sealHash = a.sealHash;
+        if (a.sealHash != sealHash) stored.sealHash = a.sealHash;
     }
 
     /// @dev An account that stands.
@@ -229,23 +231,20 @@ library Pass {
     }
 
     /// @dev A run that writes ahead leaves alone what does not change; its other words are told apart by {AccountWords-isDone}.
-    /// @return ahead whether the words are to be written now
-    function _record(Work memory w, Account storage stored, bool hashed, bytes32 sealHash)
-        private
-        view
-        returns (bool ahead)
-    {
+    function _record(Work memory w, Account storage stored, bytes32 sealHash) private {
         (Holding memory a, Effects.Data memory e) = (w.account, w.effects);
-        ahead = e.ahead;
-        if (ahead) {
-            w.changed = Wire.either(Wire.either(w.changed, hashed), e.pairs != 0);
-            if (!w.changed) {
-                ++w.run.rested;
-                return true;
-            }
+        bool ahead = e.ahead;
+        bytes32 next = a.sealHash;
+        if (ahead && !Wire.either(Wire.either(w.changed, next != sealHash), e.pairs != 0)) {
+            ++w.run.rested;
+            return;
         }
         if (a.flags == 0) (a.batch, a.units) = (w.terms.batch, 0);
-        e.complete(w.owner, a.pack(), stored.word(), hashed, a.sealHash, sealHash);
+        AccountWord word = a.pack();
+        e.complete(w.owner, word, stored.word(), next, sealHash);
+        if (!ahead) return;
+        stored.set(word);
+        if (next != sealHash) stored.sealHash = next;
     }
 
     /* ------------------------------------------- what stands ------------------------------------------- */

@@ -20,7 +20,7 @@ contract Recorder {
                 e.pair(k, i + k, fresh && k == 0 ? 0 : i + k + 1);
             }
             (bytes32 word, bytes32 before) = (bytes32(uint256(i)), bytes32(uint256(i) + 1));
-            e.complete(address(i), AccountWord.wrap(i), AccountWord.wrap(i + 1), second, word, before);
+            e.complete(address(i), AccountWord.wrap(i), AccountWord.wrap(i + 1), word, second ? before : word);
         }
         return (e.size, e.gas, e.digest);
     }

@@ -138,20 +138,30 @@ def in_chunks(chain: Chain, bench: Bench) -> dict[str, int]:
 def _in_chunks(
     chain: Chain, bench: Bench, shape: Shape, sizes: tuple[int, int], suffix: str
 ) -> dict[str, int]:
+    """By the operator, whose chunks write ahead; by anybody in FALLBACK, applied afterwards."""
     out = {}
     count, size = sizes
+    cuts = [size] * (count // size - 1)
     for standing in (True, False):
         kind = ("standing" if standing else "sealed") + suffix
         with chain.undone():
             days = enter(bench, shape, count, standing=standing)
             with chain.undone():
                 once = Rich(bench, 2, days.names, days.sealed, dict(days.standing)).settled()
-            chunked = cut(days, *[size] * (count // size - 1))
+            with chain.undone():
+                chunked = cut(days, *cuts)
+                ahead = sum(receipt.gas for receipt in chunked.verify_all())
+            chunked.verify(0)
+            restored = chunked.restore(0, of=1).gas
+            days.go(2, Phase.FALLBACK)
+            chunked = cut(days, *cuts)
             verified = sum(receipt.gas for receipt in chunked.verify_all())
             applied = sum(chunked.apply(n).gas for n in range(len(chunked.effects)))
         out[f"at once, {kind}"] = once // count
-        out[f"verified, {kind}"] = verified // count
+        for way, gas in (("overhead", ahead), ("fallback overhead", verified + applied)):
+            out[f"{way}, {kind}"] = (gas - once) // count
+            out[f"{way}, {kind}, %"] = round(100 * gas / once) - 100
+        out[f"verified in fallback, {kind}"] = verified // count
         out[f"applied, {kind}"] = applied // count
-        out[f"overhead, {kind}"] = (verified + applied - once) // count
-        out[f"overhead, {kind}, %"] = round(100 * (verified + applied) / once) - 100
+        out[f"restored, {kind}"] = restored // size
     return out
