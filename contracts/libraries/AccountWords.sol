@@ -16,6 +16,7 @@ struct Holding {
     uint256 units;
     uint256 flags;
     bytes32 sealHash;
+    AccountWord stored; // the first word as it was read
 }
 
 using {
@@ -110,7 +111,8 @@ library AccountWords {
     /// @dev Reads into `a`, so that a settlement needs no fresh memory for each account.
     function load(Account storage stored, Holding memory a) internal view {
         unchecked {
-            uint256 w = AccountWord.unwrap(word(stored));
+            a.stored = word(stored);
+            uint256 w = AccountWord.unwrap(a.stored);
             a.cash = uint96(w);
             a.home = uint96(w >> 96);
             a.homeProduct = uint16(w >> 192);

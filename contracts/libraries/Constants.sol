@@ -45,7 +45,7 @@ uint256 constant SHADOW_BYTES = 20; // {byte} a shadow price there
 uint256 constant PRICE_BYTES = 64;
 uint256 constant MAX_CAPACITY = 1 << 20; // {unit}
 uint256 constant VOID_GAS = 150_000; // refunded to who closes a void batch
-uint256 constant RESTORE_GAS = 20_000; // refunded for each account that a void batch has left written ahead
+uint256 constant RESTORE_GAS = 14_000; // refunded for each account that a void batch has left written ahead
 
 /* Chunks, docs/SPEC.md §10: what a chunk does to its accounts fits one transaction */
 

@@ -241,7 +241,7 @@ library Pass {
         }
         if (a.flags == 0) (a.batch, a.units) = (w.terms.batch, 0);
         AccountWord word = a.pack();
-        e.complete(w.owner, word, stored.word(), next, sealHash);
+        e.complete(w.owner, word, a.stored, next, sealHash);
         if (!ahead) return;
         stored.set(word);
         if (next != sealHash) stored.sealHash = next;

@@ -191,7 +191,7 @@ def test_void_batch_pays_who_restores(chunked: Chunked) -> None:
     fee = 30 << 11
     bond, pot = bench.treasury()["bond"], bench.batch()["pot"]
     event = bench.do(ALICE, "closeVoid", 1, base_fee=fee).event("VoidClosed")
-    each = 20_000 * fee * bench.parameters["cash_per_wei"]
+    each = 14_000 * fee * bench.parameters["cash_per_wei"]
     count = len(chunked.effects[0])
     assert bench.batch()["pot"] == each * count
     spent = event["reward"] + event["compensation"] + event["burnt"] + each * count
