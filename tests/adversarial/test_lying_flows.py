@@ -343,6 +343,7 @@ def test_amendment_of_a_void_batch_is_not_asked_for_again(bench: Bench) -> None:
 @pytest.fixture
 def chunked(day: Day) -> Chunked:
     """The same day in three chunks, the first two verified by Alice."""
+    day.days.go(2, Phase.FALLBACK)
     found = cut(day.days, 3, 3)
     found.verify(0, NOBODY, ALICE)
     found.verify(1, ALICE, ALICE)
@@ -428,10 +429,11 @@ def chunked_at(chunked: Chunked, by: int) -> tuple[Any, ...]:
 def test_every_byte_of_the_effects(chunked: Chunked) -> None:
     chunked.verify(2, ALICE, BOB)
     bench = chunked.days.bench
-    for n, effects in enumerate(chunked.effects):
+    whole = [b"".join(effects) for effects in chunked.effects]
+    for n, effects in enumerate(whole):
         batch, digests, chunk, _ = chunked.application(n)
         wrong = ("WrongEffects", 2, n)
-        others = (e for e in chunked.effects if e != effects)
+        others = (e for e in whole if e != effects)
         for lie in (*flipped(effects), effects[:-1], effects + b"\x00", b"", *others):
             assert bench.refusal(BOB, "applyChunk", batch, digests, chunk, lie) == wrong
         for other in ([], digests[:-1], digests[1:], digests[::-1], [*digests, bytes(32)]):

@@ -61,12 +61,12 @@ seeds = st.integers(0, 2**40)
 
 @pytest.fixture(scope="module")
 def planted() -> Iterator[Bench]:
-    """A market in the last window of batch 1, whose state is whatever a test writes."""
+    """A market in the operator's window of batch 1, whose state is whatever a test writes."""
     with quick_chain() as chain:
         terms = {"min_base_fee": 1, "cash_per_wei": RENT // (UNIT_GAS // 2), "compensation": 0}
         bench = new_market(chain, new_libraries(chain), new_token(chain, 6), **terms)
         chain.warp(GENESIS - 1)
-        bench.chain.warp(bench.time(NUMBER, Phase.FALLBACK))
+        bench.chain.warp(bench.time(NUMBER, Phase.CLEARING))
         yield bench
 
 
@@ -144,33 +144,37 @@ def fields(run: Run) -> tuple[Any, ...]:
     market=seeds,
     accounts=st.lists(seeds, min_size=4, max_size=9),
     at=st.lists(st.integers(1, 8), max_size=2),
+    ahead=st.booleans(),
 )
 def test_chunks_at_any_price(
-    planted: Bench, market: int, accounts: list[int], at: list[int]
+    planted: Bench, market: int, accounts: list[int], at: list[int], ahead: bool
 ) -> None:
+    """What chunks ahead write is taken back to the last bit."""
     batch = mixed.batch(venue(planted), market, accounts)
     if not batch.bidders:
         return
     with planted.chain.undone():
         plant(planted, batch, len(batch.bidders) + 1)
+        if not ahead:
+            planted.chain.warp(planted.time(NUMBER, Phase.FALLBACK))
         never = AccountState(mixed.LAST, 0, {}, None, 10, bytes(32))
-        state = replace(batch.state, accounts=(*batch.state.accounts, never))
+        state = replace(batch.state, accounts=(*with_words(batch), never))
         run, board = Run(bytes(32), Sums({})), (list(batch.prices), list(batch.prices.values()))
+        chunks = list[bytes]()
         for n, part in enumerate(cuts(batch.bidders, at)):
             entries = [bidder.entry for bidder in part]
             shadows = {b.state.address: b.shadows for b in part if b.shadows}
             data = encode_submissions(entries, shadows)
-            start = SETTLERS[(n + 1) % 2] if n else NOBODY
-            sender = SETTLERS[n % 2]
+            sender = OPERATOR if ahead else SETTLERS[n % 2]
+            start = (OPERATOR if ahead else SETTLERS[(n + 1) % 2]) if n else NOBODY
             arguments = (NUMBER, start, fields(run), *board, data)
             opened = open_batch(state, entries)
             for one in opened:
                 kind = "stands" if one.account.standing else "sealed"
                 event(f"{kind} {one.reason and one.reason.name}")
             try:
-                chunk = verify_chunk(
-                    state, run if n else begin(batch.prices), opened, batch.prices, shadows
-                )
+                before = run if n else begin(batch.prices)
+                chunk = verify_chunk(state, before, opened, batch.prices, shadows, ahead=ahead)
             except CertificateError as error:
                 event(error.reason)
                 refused = planted.refusal(sender, "verify", *arguments)
@@ -181,6 +185,35 @@ def test_chunks_at_any_price(
             assert receipt.event("Verified")["run"] == chunk.run.hash
             assert planted.look("runHash", NUMBER, sender) == chunk.run.hash
             run = chunk.run
+            chunks.append(chunk.encoded)
+        for n, effects in enumerate(chunks):
+            if ahead and planted.batch()["unapplied"]:
+                planted.do(OPERATOR, "restoreChunk", NUMBER, run.digests, n, effects)
+        assert planted.batch()["unapplied"] == 0
+        left = {place: planted.chain.rpc(*at_place(planted, place)) for place in accounts_of(batch)}
+        assert {place: int(word, 16) for place, word in left.items()} == accounts_of(batch)
+
+
+def at_place(bench: Bench, place: int) -> tuple[str, str, str, str]:
+    return "eth_getStorageAt", bench.market, hex(place), "latest"
+
+
+def accounts_of(batch: mixed.Batch) -> dict[int, int]:
+    """Every word of every account as planted."""
+    found: dict[int, int] = {}
+    for bidder in batch.bidders:
+        found |= account_words(bidder, batch)
+    return found
+
+
+def with_words(batch: mixed.Batch) -> tuple[AccountState, ...]:
+    """The accounts of a batch with their first words."""
+    place = slot("ledger")
+    words = {b.state.address: account_words(b, batch) for b in batch.bidders}
+    return tuple(
+        replace(one, word=words[one.address][within(one.address, place)])
+        for one in batch.state.accounts
+    )
 
 
 @TAME
@@ -219,6 +252,22 @@ def test_at_once_and_in_chunks_alike(
         common = market_words(planted, state)
     with planted.chain.undone():
         plant(planted, batch, len(batch.bidders))
+        run = begin(batch.prices)
+        state = replace(state, accounts=with_words(batch))
+        for n, part in enumerate(cuts(batch.bidders, at)):
+            items = [bidder.entry for bidder in part]
+            before = fields(run) if n else fields(Run(bytes(32), Sums({})))
+            start, data = OPERATOR if n else NOBODY, encode_submissions(items, shadows)
+            planted.do(OPERATOR, "verify", NUMBER, start, before, *board, data)
+            seen = open_batch(state, items)
+            run = verify_chunk(state, run, seen, batch.prices, shadows, ahead=True).run
+        assert planted.batch()["unapplied"] == 0
+        assert {b.state.address: found(planted, b, state) for b in batch.bidders} == after
+        assert market_words(planted, state) == common
+        assert planted.look("claimable", OPERATOR) == sum(settlement.rents.values())
+    with planted.chain.undone():
+        plant(planted, batch, len(batch.bidders))
+        planted.chain.warp(planted.time(NUMBER, Phase.FALLBACK))
         run, chunks = Run(bytes(32), Sums({})), list[bytes]()
         for n, part in enumerate(cuts(batch.bidders, at)):
             items = [bidder.entry for bidder in part]
@@ -227,7 +276,7 @@ def test_at_once_and_in_chunks_alike(
             planted.do(sender, "verify", NUMBER, start, fields(run), *board, data)
             seen = open_batch(state, items)
             before = run if n else begin(batch.prices)
-            chunk = verify_chunk(state, before, seen, batch.prices, shadows)
+            chunk = verify_chunk(state, before, seen, batch.prices, shadows, ahead=False)
             run, chunks = chunk.run, [*chunks, chunk.encoded]
         for n in reversed(range(len(chunks))):
             planted.do(OPERATOR, "applyChunk", NUMBER, run.digests, n, chunks[n])

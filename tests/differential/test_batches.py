@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from eth_utils.address import to_checksum_address
 
+from tests.contract.chunks import word_of
 from tests.contract.node import Chain, Receipt, quick_chain
 from tests.contract.support import OPERATOR, Bench, address, new_libraries, new_market, new_token
 from tests.differential.planted import MARK, plant
@@ -157,7 +158,7 @@ def test_settles_in_chunks_as_the_twin_says(
     for i, (chunk, before, data) in enumerate(verified(case, size)):
         run = before if i else Run(bytes(32), Sums({}))
         sender = settlers[i % 2]
-        arguments = (words(run), *list(case["posted"].values())[:2], data)
+        arguments = (words_of(run), *list(case["posted"].values())[:2], data)
         origin = settlers[(i + 1) % 2] if i else NOBODY
         receipt = market.do(sender, "verify", case["number"], origin, *arguments)
         stored = bytes(32) if chunk.closing else chunk.run.hash
@@ -177,22 +178,83 @@ def test_settles_in_chunks_as_the_twin_says(
     for account in case["accounts"]:
         left = case["expected"]["accounts"][account["address"]]["next"]
         stands(market, account, left)
-        assert market.account(shown(account["address"]))["batch"] == (MARK if left else 0)
+        word = market.account(shown(account["address"]))
+        place = (MARK, left["units"]) if left else (case["number"], 0)
+        assert (word["batch"], word["units"]) == place
 
 
-def verified(case: Mapping[str, Any], size: int) -> Iterator[tuple[Chunk, Run, bytes]]:
-    """Chunks of so many accounts, each with the run before it and its calldata."""
+@pytest.mark.parametrize("size", [1, 3])
+def test_settles_ahead_as_the_twin_says(market: Bench, case: Mapping[str, Any], size: int) -> None:
+    """Every chunk but the last taken back, to the bit, and verified again."""
+    if not case["accounts"]:
+        return
+    number = case["number"]
+    words = {
+        account["address"]: word_of(market, account["address"]) for account in case["accounts"]
+    }
+    pieces = list(verified(case, size, words))
+    was = ledger(market, case)
+    verify_ahead(market, case, pieces[:-1])
+    for i, (chunk, _, _) in enumerate(pieces[:-1]):
+        if market.batch()["unapplied"]:
+            digests = list(pieces[-2][0].run.digests)
+            market.do(OPERATOR, "restoreChunk", number, digests, i, chunk.encoded)
+    assert ledger(market, case) == was
+    verify_ahead(market, case, pieces)
+    assert market.batch()["settled"]
+    assert market.batch()["unapplied"] == 0
+    holds(market, case)
+    assert market.look("claimable", OPERATOR) == case["expected"]["rent"]
+    for account in case["accounts"]:
+        stands(market, account, case["expected"]["accounts"][account["address"]]["next"])
+
+
+def verify_ahead(
+    market: Bench, case: Mapping[str, Any], pieces: list[tuple[Chunk, Run, bytes]]
+) -> None:
+    """These chunks by the operator; what is kept of each."""
+    board, written = list(case["posted"].values())[:2], 0
+    for i, (chunk, before, data) in enumerate(pieces):
+        run = before if i else Run(bytes(32), Sums({}))
+        arguments = (OPERATOR if i else NOBODY, words_of(run), *board, data)
+        receipt = market.do(OPERATOR, "verify", case["number"], *arguments)
+        stored = bytes(32) if chunk.closing else chunk.run.hash
+        assert receipt.event("Verified")["run"] == stored
+        written += len(chunk.effects)
+        assert market.batch()["unapplied"] == (0 if chunk.closing else written)
+        if not chunk.closing:
+            assert market.look("digestsHash") == chunk.run.digest
+
+
+def ledger(market: Bench, case: Mapping[str, Any]) -> list[Any]:
+    """Every account's words, and balances of all its products."""
+    assets = (CASH, *(p["id"] for p in case["products"]))
+    owners = [shown(account["address"]) for account in case["accounts"]]
+    return [(market.account(o), [market.balance(o, k) for k in assets]) for o in owners]
+
+
+def verified(
+    case: Mapping[str, Any], size: int, words: Mapping[bytes, int] | None = None
+) -> Iterator[tuple[Chunk, Run, bytes]]:
+    """Chunks of so many accounts, each with the run before it and its calldata.
+
+    With the `words` of all accounts before, they are written ahead.
+    """
     state = replace(state_of(case), mark=MARK)
+    if words is not None:
+        accounts = tuple(replace(a, word=words[a.address]) for a in state.accounts)
+        state = replace(state, accounts=accounts)
     prices = dict(zip(case["posted"]["products"], case["posted"]["prices"], strict=True))
     entries, shadows = entries_of(case), shadows_of(case)
     opened, run = open_batch(state, entries), begin(prices)
     for at in range(0, len(opened), size):
-        chunk = verify_chunk(state, run, opened[at : at + size], prices, shadows)
+        some = opened[at : at + size]
+        chunk = verify_chunk(state, run, some, prices, shadows, ahead=words is not None)
         yield chunk, run, encode_submissions(entries[at : at + size], shadows)
         run = chunk.run
 
 
-def words(run: Run) -> tuple[Any, ...]:
+def words_of(run: Run) -> tuple[Any, ...]:
     """The contract's struct."""
     return tuple((run.fields | {"last": shown(run.last)}).values())
 

@@ -212,7 +212,9 @@ class Life(RuleBasedStateMachine):
         """The same in chunks: effects give every account what `apply` gives it."""
         run, expected = begin(prices), {a.address: a for a in after.accounts}
         for at in range(0, len(opened), size):
-            chunk = verify_chunk(self.state, run, opened[at : at + size], prices, shadows)
+            chunk = verify_chunk(
+                self.state, run, opened[at : at + size], prices, shadows, ahead=False
+            )
             run = chunk.run
             for effect in decode_effects(chunk.encoded):
                 found = applied(self.account(effect.account), effect)
