@@ -114,6 +114,16 @@ class Chunk:
     listed: int
 
     @property
+    def digest(self) -> bytes:
+        """Of its effects, the last of the run's."""
+        return self.run.digests[-1]
+
+    @property
+    def written(self) -> int:
+        """Accounts that it has written ahead."""
+        return sum(effect.before is not None for effect in self.effects)
+
+    @property
     def encoded(self) -> bytes:
         """What ``applyChunk`` and ``restoreChunk`` take."""
         return encode_effects(self.effects)

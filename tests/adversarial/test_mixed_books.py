@@ -250,40 +250,46 @@ def test_at_once_and_in_chunks_alike(
         assert planted.look("claimable", OPERATOR) == sum(settlement.rents.values())
         assert {b.state.address: found(planted, b, state) for b in batch.bidders} == after
         common = market_words(planted, state)
-    with planted.chain.undone():
-        plant(planted, batch, len(batch.bidders))
-        run = begin(batch.prices)
-        state = replace(state, accounts=with_words(batch))
-        for n, part in enumerate(cuts(batch.bidders, at)):
-            items = [bidder.entry for bidder in part]
-            before = fields(run) if n else fields(Run(bytes(32), Sums({})))
-            start, data = OPERATOR if n else NOBODY, encode_submissions(items, shadows)
-            planted.do(OPERATOR, "verify", NUMBER, start, before, *board, data)
-            seen = open_batch(state, items)
-            run = verify_chunk(state, run, seen, batch.prices, shadows, ahead=True).run
-        assert planted.batch()["unapplied"] == 0
-        assert {b.state.address: found(planted, b, state) for b in batch.bidders} == after
-        assert market_words(planted, state) == common
-        assert planted.look("claimable", OPERATOR) == sum(settlement.rents.values())
-    with planted.chain.undone():
-        plant(planted, batch, len(batch.bidders))
-        planted.chain.warp(planted.time(NUMBER, Phase.FALLBACK))
-        run, chunks = Run(bytes(32), Sums({})), list[bytes]()
-        for n, part in enumerate(cuts(batch.bidders, at)):
-            items = [bidder.entry for bidder in part]
-            start, sender = SETTLERS[(n + 1) % 2] if n else NOBODY, SETTLERS[n % 2]
-            data = encode_submissions(items, shadows)
-            planted.do(sender, "verify", NUMBER, start, fields(run), *board, data)
-            seen = open_batch(state, items)
-            before = run if n else begin(batch.prices)
-            chunk = verify_chunk(state, before, seen, batch.prices, shadows, ahead=False)
-            run, chunks = chunk.run, [*chunks, chunk.encoded]
-        for n in reversed(range(len(chunks))):
-            planted.do(OPERATOR, "applyChunk", NUMBER, run.digests, n, chunks[n])
-        assert {b.state.address: found(planted, b, state) for b in batch.bidders} == after
-        assert market_words(planted, state) == common
-        rewards = sum(planted.look("claimable", settler) for settler in SETTLERS)
-        assert rewards + planted.batch()["pot"] == sum(settlement.rents.values())
+    state = replace(state, accounts=with_words(batch))
+    for ahead in (True, False):
+        with planted.chain.undone():
+            plant(planted, batch, len(batch.bidders))
+            run, chunks = in_chunks(planted, batch, state, cuts(batch.bidders, at), ahead=ahead)
+            for n in () if ahead else reversed(range(len(chunks))):
+                planted.do(OPERATOR, "applyChunk", NUMBER, run.digests, n, chunks[n])
+            assert planted.batch()["unapplied"] == 0
+            assert {b.state.address: found(planted, b, state) for b in batch.bidders} == after
+            assert market_words(planted, state) == common
+            rewards = sum(planted.look("claimable", settler) for settler in SETTLERS)
+            assert rewards + planted.batch()["pot"] == sum(settlement.rents.values())
+
+
+def in_chunks(
+    bench: Bench,
+    batch: mixed.Batch,
+    state: BatchState,
+    parts: Sequence[Sequence[mixed.Bidder]],
+    *,
+    ahead: bool,
+) -> tuple[Run, list[bytes]]:
+    """The batch by its operator ahead, or afterwards by two settlers in turn; what it does."""
+    settlers = (OPERATOR, OPERATOR) if ahead else SETTLERS
+    if not ahead:
+        bench.chain.warp(bench.time(NUMBER, Phase.FALLBACK))
+    board = (list(batch.prices), list(batch.prices.values()))
+    shadows = {b.state.address: b.shadows for b in batch.bidders if b.shadows}
+    run, chunks = Run(bytes(32), Sums({})), list[bytes]()
+    for n, part in enumerate(parts):
+        items = [bidder.entry for bidder in part]
+        start, sender = settlers[(n + 1) % 2] if n else NOBODY, settlers[n % 2]
+        data = encode_submissions(items, shadows)
+        bench.do(sender, "verify", NUMBER, start, fields(run), *board, data)
+        before = run if n else begin(batch.prices)
+        chunk = verify_chunk(
+            state, before, open_batch(state, items), batch.prices, shadows, ahead=ahead
+        )
+        run, chunks = chunk.run, [*chunks, chunk.encoded]
+    return run, chunks
 
 
 def canonical(account: AccountState) -> AccountState:

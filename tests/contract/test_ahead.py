@@ -333,7 +333,7 @@ def test_operator_in_anybodys_time_only_records(days: Days) -> None:
 
 
 def test_wrong_prices_written_ahead_never_count(days: Days) -> None:
-    """A whole batch but one account at prices that do not clear, then the honest ones by another."""
+    """A chunk at prices that do not clear; then somebody else settles at those that do."""
     bench = days.bench
     chunked = cut(days, 3, 7)
     was, names, before = raws(days), days.live(), bench.standing()
@@ -367,9 +367,10 @@ def ahead_of(days: Days, was: dict[str, dict[str, Any]], account: bytes, word: i
     fields = (("cash", 0), ("home", 96), ("home_product", 192), ("batch", 208), ("units", 240))
     before = sum(old[field] << place for field, place in (*fields, ("flags", 248)))
     hashed = now["seal_hash"] != old["seal_hash"]
-    second = now["seal_hash"] + old["seal_hash"] if hashed else b""
+    second = bytes(now["seal_hash"] + old["seal_hash"]) if hashed else b""
     head = (hashed << 15 | 1 << 14).to_bytes(2)
-    return account + head + word.to_bytes(32) + before.to_bytes(32) + second
+    first: bytes = account + head + word.to_bytes(32) + before.to_bytes(32)
+    return first + second
 
 
 # --------------------------------------------------------------------------------- bytes

@@ -26,12 +26,15 @@ from walras.chain.events import (
     KeyRegistered,
     KeyRevealed,
     Opened,
+    Restored,
     Settled,
     Verified,
+    VoidClosed,
 )
 from walras.chain.market import Market
 from walras.numbers import X44
 from walras.operator.keys import BatchKeys
+from walras.schedule import Phase
 
 pytestmark = pytest.mark.chain
 
@@ -146,9 +149,38 @@ def test_a_settlement_in_chunks_is_verified_and_written_once(venue: Venue, tmp_p
     for batch in (1, 2, 3, 4):
         venue.operator.register_key(batch, *venue.keys.public(batch))
     crowd(venue, 3)
-    once_each: dict[type[Event], int] = {KeyRevealed: 1, Verified: 3, Applied: 3}
+    once_each: dict[type[Event], int] = {KeyRevealed: 1, Verified: 3}
+    passed = kill_at_every_step(venue, tmp_path, once_each, gas=SMALL)
+    assert [passed.count(name) for name in ("chunked", "verified", "applied")] == [1, 3, 0]
+
+
+@pytest.mark.slow
+def test_chunks_that_only_record_are_applied_once(venue: Venue, tmp_path: Path) -> None:
+    """The operator's window is over."""
+    for batch in (1, 2, 3, 4):
+        venue.operator.register_key(batch, *venue.keys.public(batch))
+    crowd(venue, 3)
+    venue.operator.reveal(1, venue.keys.secret(1))
+    venue.advance(1, Phase.FALLBACK)
+    once_each: dict[type[Event], int] = {Verified: 3, Applied: 3}
     passed = kill_at_every_step(venue, tmp_path, once_each, gas=SMALL)
     assert [passed.count(name) for name in ("chunked", "verified", "applied")] == [1, 3, 3]
+
+
+@pytest.mark.slow
+def test_what_is_written_ahead_of_a_void_batch_is_restored_once(
+    venue: Venue, tmp_path: Path
+) -> None:
+    for batch in (1, 2, 3, 4):
+        venue.operator.register_key(batch, *venue.keys.public(batch))
+    crowd(venue, 3)
+    (tmp_path / "first").mkdir()
+    plan = Plan(venue.node.url, venue.market.address, tmp_path / "first", gas=SMALL)
+    assert run(replace(plan, kill_on="verified")) == -signal.SIGKILL
+    venue.advance(1, Phase.VOID)
+    once_each: dict[type[Event], int] = {VoidClosed: 1, Restored: 1}
+    passed = kill_at_every_step(venue, tmp_path, once_each, gas=SMALL)
+    assert passed.count("restored") == 1
 
 
 @pytest.mark.slow

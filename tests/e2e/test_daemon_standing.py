@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from eth_utils.address import to_canonical_address
 
-from tests.e2e.clearer import Clearer, build, make_clearer
+from tests.e2e.clearer import make_clearer
 from tests.e2e.test_standing_book import limited, seal_submission
-from tests.e2e.venue import FAUCET_KEY, QUICK, Venue, buy, open_venue, sell
+from tests.e2e.venue import QUICK, Venue, buy, open_venue, sell
 from walras.batch import CASH
 from walras.chain.devnode import start_anvil
 from walras.numbers import UNIT_GAS, X44
-from walras.operator.decide import Apply, Open, RegisterKey, Reveal, Settle, Wait
+from walras.operator.decide import Apply, Open, Reveal, Settle
 from walras.schedule import Phase
 from walras.submission import Submission
 
@@ -34,18 +34,6 @@ def killed_at(step: str) -> Callable[[str], None]:
             raise KilledError
 
     return checkpoint
-
-
-def anybody(venue: Venue, directory: Path) -> Clearer:
-    """A clearer of another account, with a journal of its own."""
-    return build(
-        venue.market,
-        directory,
-        venue.keys,
-        key=FAUCET_KEY,
-        with_seed=False,
-        transaction_gas=SMALL,
-    )
 
 
 def standing_pair(venue: Venue) -> bytes:
@@ -96,9 +84,9 @@ def test_batch_larger_than_a_transaction_goes_in_chunks(venue: Venue, tmp_path: 
     clearer.daemon.once()
     crowd(venue, 7)
     taken = clearer.daemon.once()
-    assert taken[:3] == [Reveal(1), Settle(1), Apply(1)]
+    assert taken[:2] == [Reveal(1), Settle(1)]
+    assert Apply(1) not in taken
     assert clearer.log.events().count("verified") > 2
-    assert clearer.log.events().count("applied") == clearer.log.events().count("verified")
     assert venue.market.phase(1) is Phase.SETTLED
     for trader in venue.traders:
         trader.withdraw(CASH)
@@ -147,7 +135,7 @@ def test_book_that_no_transaction_of_this_node_holds__goes_in_chunks(tmp_path: P
         node.client.rpc("evm_setBlockGasLimit", hex(370_000))
         node.mine()
         taken = clearer.daemon.once()
-        assert taken[:3] == [Reveal(1), Settle(1), Apply(1)]
+        assert taken[:2] == [Reveal(1), Settle(1)]
         (weighed,) = (entry for entry in clearer.log.entries if entry["event"] == "weighed")
         assert (weighed["estimate"], weighed["refused"]) == (None, True)
         assert weighed["declared"] <= 720_000
@@ -168,39 +156,3 @@ def test_a_transaction_signed_before_a_kill_is_sent_again_not_chunked(
     assert Settle(1) in second.daemon.once()
     assert venue.market.settled_event(1) is not None
     assert not venue.market.verified_events(1)
-
-
-def test_somebody_else_goes_on_with_a_run_and_writes_it(venue: Venue, tmp_path: Path) -> None:
-    """The operator verifies a chunk and is gone: anybody finishes, from chain data alone."""
-
-    first = make_clearer(
-        venue, tmp_path / "a", checkpoint=killed_at("verified"), transaction_gas=SMALL
-    )
-    first.daemon.once()
-    crowd(venue, 7)
-    with pytest.raises(KilledError):
-        first.daemon.once()
-    assert len(venue.market.verified_events(1)) == 1
-    other = anybody(venue, tmp_path / "b")
-    venue.to_time(venue.schedule.boundaries(1).exclusive_until)
-    taken = other.daemon.once()
-    assert taken[:2] == [Settle(1), Apply(1)]
-    assert isinstance(taken[-1], Wait)
-    events = venue.market.verified_events(1)
-    assert events[1].sender == venue.operator.sender.address
-    assert venue.market.read_all([("batch",)])[0][7] == 0
-
-
-def test_effects_are_computed_again_without_a_journal(venue: Venue, tmp_path: Path) -> None:
-    first = make_clearer(
-        venue, tmp_path / "a", checkpoint=killed_at("applied"), transaction_gas=SMALL
-    )
-    assert isinstance(first.daemon.once()[0], RegisterKey)
-    crowd(venue, 7)
-    with pytest.raises(KilledError):
-        first.daemon.once()
-    left = venue.market.read_all([("batch",)])[0][7]
-    assert 0 < left < 7
-    other = anybody(venue, tmp_path / "b")
-    assert other.daemon.once()[0] == Apply(1)
-    assert venue.market.read_all([("batch",)])[0][7] == 0

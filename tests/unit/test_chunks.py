@@ -101,7 +101,7 @@ def test_effects_are_what_the_settlement_does(case: Mapping[str, Any], size: int
         for effect in effects:
             was = next(a for a in state.accounts if a.address == effect.account)
             same(applied(was, effect), after[effect.account])
-            # its mark tells that an account that stands is applied, of any other that it has no units
+            # applied: the new mark of what stands, no units of any other
             batch, units = effect.after.word >> 208 & (1 << 32) - 1, effect.after.word >> 240 & 255
             if effect.account in whole.standing:
                 assert batch == MARK

@@ -23,6 +23,7 @@ from walras.operator.decide import (
     Open,
     OwnView,
     RegisterKey,
+    Restore,
     Reveal,
     Settle,
     Wait,
@@ -157,6 +158,14 @@ def test_writes_what_was_settled_in_chunks(phase: Phase) -> None:
     view = chain(batch=after(2, settled=True, unapplied=4), standing=3)
     assert decide(view, own(), AT[phase]) == Apply(2)
     assert decide(view, ANYBODY, AT[phase]) == Apply(2)
+
+
+@pytest.mark.parametrize("phase", list(AT))
+def test_takes_back_what_a_void_batch_has_written_ahead(phase: Phase) -> None:
+    """Once it is closed, whatever the next batch is at."""
+    view = chain(batch=after(2, closed=True, live=0, unapplied=4), standing=3)
+    assert decide(view, own(), AT[phase]) == Restore(2)
+    assert decide(view, ANYBODY, AT[phase]) == Restore(2)
 
 
 @pytest.mark.parametrize("done", [{"settled": True}, {"closed": True}, {"live": 0}])
@@ -308,9 +317,11 @@ def check(decision: Decision, view: ChainView, mind: OwnView, now: int) -> None:
             assert view.key_hashes[number] == mind.key_hashes[number]
             assert view.standing
             assert view.bond == view.bond_full
-        case Apply(number):
+        case Apply(number) | Restore(number):
             assert number == batch.number
             assert batch.unapplied
+            assert batch.settled == isinstance(decision, Apply)
+            assert not batch.unfinished
         case CloseVoid(number):
             assert (number, phase) == (batch.number, Phase.VOID)
             assert batch.live

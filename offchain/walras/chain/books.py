@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from walras.bodies import Bodies, Known, learn
 from walras.chain import events
@@ -38,6 +39,8 @@ def book_of(
 ) -> Book:
     """The same from live seals and accounts that ever stood, known already.
 
+    Ledgers that a run has written ahead are read as they were before it.
+
     `bodies` that are missing are learned from the settlements before. Raises ChainError if the
     key is not published.
     """
@@ -45,13 +48,22 @@ def book_of(
     opened_by = published or secret
     if not opened_by:
         raise ChainError(f"the key of batch {batch} is not published; nothing can be opened")
-    unfinished = raw[0] == batch and not (raw[4] or raw[5])
-    block = market.client.block("latest").number if unfinished else market.lock_out_block(batch)
+    block = _block(market, batch, raw)
     kept = Known() if bodies is None else bodies
     _complete(market, batch, block, stood, kept)
     return read_book(
         market, batch, block=block, secret=opened_by, seals=seals, stood=stood, bodies=kept
     )
+
+
+def _block(market: Market, batch: int, raw: Sequence[Any]) -> int:
+    """Where the ledgers of a batch are still what lock-out left; `raw`: the last batch's word."""
+    number, *_, settled, closed, _, unapplied = raw
+    if number == batch and unapplied:
+        return market.verified_events(batch)[0].block_number - 1
+    if number != batch or settled or closed:
+        return market.lock_out_block(batch)
+    return market.client.block("latest").number
 
 
 def learn_batch(market: Market, batch: int, bodies: Bodies) -> None:

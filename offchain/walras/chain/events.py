@@ -20,6 +20,7 @@ __all__ = [
     "Listed",
     "Opened",
     "Paused",
+    "Restored",
     "Resumed",
     "ScaleReset",
     "Sealed",
@@ -224,6 +225,15 @@ class Applied(BatchEvent):
     accounts: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored(BatchEvent):
+    """What a chunk had written ahead to `accounts` accounts was taken back."""
+
+    caller: str
+    chunk: int
+    accounts: int
+
+
 KINDS: tuple[type[Event], ...] = (
     Listed,
     ScaleReset,
@@ -245,5 +255,6 @@ KINDS: tuple[type[Event], ...] = (
     Resumed,
     Verified,
     Applied,
+    Restored,
 )
 """Every kind that is read."""

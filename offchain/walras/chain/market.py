@@ -164,6 +164,11 @@ class Market:
         found = self._within(batch, events.Verified)
         return tuple(event for event in found if isinstance(event, events.Verified))
 
+    def restored_events(self, batch: int) -> tuple[events.Restored, ...]:
+        """Chunks of a batch that were taken back, in chain order, before it was over."""
+        found = self._within(batch, events.Restored)
+        return tuple(event for event in found if isinstance(event, events.Restored))
+
     def void_closed_event(self, batch: int) -> events.VoidClosed | None:
         """How the bond paid for a void batch, or None."""
         return self._latest(events.VoidClosed, batch)
@@ -202,9 +207,12 @@ class Market:
         chunks = {event.transaction for event in self.verified_events(settled.batch)}
         if settled.transaction not in chunks:
             return settled.block_number
+        ((*_, left),) = self.read_all([("batch",)], settled.block_number)
+        if not left:
+            return settled.block_number
         found = self.history([events.Applied], settled.block_number)
         own = [e for e in found if isinstance(e, events.Applied) and e.batch == settled.batch]
-        waiting = settled.live - sum(event.accounts for event in own)
+        waiting = left - sum(event.accounts for event in own)
         if waiting:
             raise ChainError(
                 f"batch {settled.batch} is settled but not yet written to {waiting} accounts; "

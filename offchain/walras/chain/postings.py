@@ -27,6 +27,8 @@ __all__ = [
     "read_chunks",
     "read_posted",
     "read_posting",
+    "read_verified",
+    "run_of",
     "sealed_by_account",
     "settling_transactions",
     "submissions_of",
@@ -110,16 +112,30 @@ def settling_transactions(settled: Settled, verified: Iterable[Verified]) -> tup
     last = by_transaction.get(settled.transaction)
     if last is None:
         return (settled.transaction,)
-    run = [last]
+    return tuple(event.transaction for event in run_of(last, chunks))
+
+
+def run_of(last: Verified, verified: Iterable[Verified]) -> tuple[Verified, ...]:
+    """The chunks of the run that ends with `last`, in order, among all `verified` of its batch."""
+    chunks, run = list(verified), [last]
     while run[0].sender.lower() != _NOBODY:
         found = [e for e in chunks if e.settler == run[0].sender and _before(e, run[0])]
         if not found:
             raise ChainError(
-                f"the node does not show the whole settlement of batch {settled.batch}; "
-                "use a node with full logs"
+                f"the node does not show all chunks of batch {last.batch}; use a node with "
+                "full logs"
             )
         run.insert(0, found[-1])
-    return tuple(event.transaction for event in run)
+    return tuple(run)
+
+
+def read_verified(market: Market, event: Verified) -> tuple[dict[int, int], bytes]:
+    """Prices X84 and items that a chunk was verified with."""
+    sent: Any = market.client.rpc("eth_getTransactionByHash", "0x" + event.transaction.hex())
+    submissions = submissions_of(event.transaction, sent)
+    data = bytes.fromhex(sent["input"].removeprefix("0x"))
+    *_, products, prices, _ = arguments_of("Walras", "verify", data) or ((), (), ())
+    return dict(zip(products, prices, strict=True)), submissions
 
 
 def _before(one: Verified, other: Verified) -> bool:

@@ -47,8 +47,8 @@ ADVICE: Final[Mapping[str, str]] = {
     "NotPaused": "the standing submission of {0} is not paused; there is nothing to resume",
     "MarketOver": "the market's rent index is used up and no batch opens any more; withdraw",
     "AlreadyOpen": "batch {0} is open already; nothing is left to do",
-    "Unapplied": "batch {0} is settled but not yet written to {1} accounts; "
-    "`walras clearer once` writes it",
+    "Unapplied": "batch {0} is settled but not yet written to {1} accounts, or void and not yet "
+    "taken back from them; `walras clearer once` does it",
     "KeyMissing": "batch {0} has no key; wait until the operator registers one",
     "KeyTooLate": "batch {0} has a key already or has started; register for a later batch",
     "KeyUsed": "key {0} was used before; each batch needs its own",
@@ -81,6 +81,9 @@ ADVICE: Final[Mapping[str, str]] = {
     "WrongRun": "the run of {1} in batch {0} is at another chunk; read it again",
     "WrongBoard": "the run was begun with other prices; go on with those, or begin a run",
     "ChunkTooLarge": "the chunk does too much to accounts ({0} bytes, {1} gas); make it smaller",
+    "WrittenAhead": "another run has written {1} accounts of batch {0} ahead; "
+    "`walras clearer once` goes on from it or takes it back",
+    "NothingToRestore": "nothing of batch {0} is written ahead; nothing is left to do",
     "NothingToApply": "no settlement in chunks of batch {0} waits to be written; nothing is left "
     "to do",
     "WrongEffects": "these are not the effects of chunk {1} of batch {0}; compute them again",

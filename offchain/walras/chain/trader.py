@@ -113,6 +113,12 @@ class Trader:
         """Write what a chunk of a settled batch does to its accounts."""
         return self._send("applyChunk", batch, list(digests), chunk, effects, **how)
 
+    def restore_chunk(
+        self, batch: int, digests: Sequence[bytes], chunk: int, effects: bytes, **how: Any
+    ) -> Receipt:
+        """Take back what a chunk of an unsettled batch has written ahead."""
+        return self._send("restoreChunk", batch, list(digests), chunk, effects, **how)
+
     def list_product(
         self, token: str, lot: int, scale: int, tick_bps: int, depth_log2: int, lots_cap: int
     ) -> Receipt:

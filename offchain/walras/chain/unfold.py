@@ -49,8 +49,12 @@ _ACTIONS: Final[Mapping[type[events.Event], str]] = {
     events.Verified: "verify",
     events.Settled: "settle",
     events.Applied: "apply",
+    events.Restored: "restore",
     events.VoidClosed: "close",
 }
+
+
+_AFTERWARDS: Final = events.Applied, events.Restored  # tell nothing that the batch did not
 
 
 @dataclass(slots=True)
@@ -98,7 +102,7 @@ class Unfolding:
         finished: dict[int, _Bucket] = {}
         resets = [event for event in found if isinstance(event, events.ScaleReset)]
         for event in found:
-            if not isinstance(event, events.BatchEvent) or isinstance(event, events.Applied):
+            if not isinstance(event, events.BatchEvent) or isinstance(event, _AFTERWARDS):
                 continue
             batch = event.batch
             if isinstance(event, events.Opened | events.Sealed):

@@ -86,7 +86,8 @@ class BatchView:
     """The batch that was opened last; `pot` in cash X40, `units` of the market's capacity.
 
     `ticks` is what the rent index grows by when it settles; `closed`: void by a leak, or void and
-    closed; `unapplied` accounts still wait for their part of a settlement in chunks.
+    closed. `unapplied` accounts still wait for their part of a settlement in chunks, or, if the
+    batch is not settled, have been written ahead of it.
     """
 
     number: int

@@ -1,34 +1,31 @@
-"""Settling a batch that no single transaction holds: verify in chunks, then write (SPEC §10)."""
+"""Settling a batch that no single transaction holds: verify, apply, restore chunks (SPEC §10)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any, Final, Protocol
 
 from eth_utils.address import to_checksum_address
 
-from walras.chain.books import book_of
 from walras.chain.client import NodeError
-from walras.chain.events import Applied, Settled
 from walras.chain.market import Market
-from walras.chain.postings import read_chunks
 from walras.chain.reverts import UNNAMED
 from walras.chain.trader import NOBODY, Trader
-from walras.chunks import Chunk, Run, begin, digests_hash, split, verify_chunk
-from walras.effects import decode_effects
-from walras.errors import ChainError, Reverted
+from walras.chunks import Run, begin
+from walras.effects import account_word, decode_effects
+from walras.errors import Reverted
 from walras.numbers import UNIT_GAS
-from walras.opening import Entry, open_listed
 from walras.operator.clearing import Cleared, Log
 from walras.operator.decide import TRANSACTION_BYTES, Weight
 from walras.operator.meter import Meter
-from walras.settlement import encode_submissions
+from walras.operator.runs import Runs, parts_of
 from walras.store import Journal
 
-__all__ = ["Chunks", "How"]
+__all__ = ["Chunks", "How", "run_words"]
 
 _PRICE_BYTES: Final = 64
+_ACTIONS: Final = {"verified": "Verify", "applied": "Apply", "restored": "Restore"}
 
 
 class How(Protocol):
@@ -36,15 +33,6 @@ class How(Protocol):
 
     def __call__(self, part: str, /) -> dict[str, Any]:
         """Arguments of the sender."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """The run before a chunk, the chunk's items, and what verifying them comes to."""
-
-    before: Run
-    submissions: bytes
-    chunk: Chunk
 
 
 class Chunks:
@@ -63,6 +51,7 @@ class Chunks:
     ) -> None:
         """`gas` is what the declared units of one transaction may come to; a chunk gets less."""
         self._market = market
+        self._runs = Runs(market)
         self._trader = trader
         self._journal = journal
         self._log = log
@@ -95,104 +84,86 @@ class Chunks:
     def verify(self, batch: int, cleared: Cleared, how: How) -> None:
         """Verify what is not verified yet; with the last chunk the batch is settled.
 
-        Goes on from whoever came furthest under the same prices.
+        Goes on from whoever came furthest under the same prices; what stands in the way is
+        restored.
         """
-        pieces = list(self._pieces(cleared))
-        effects = [(p.chunk.run.digests[-1], p.chunk.encoded) for p in pieces]
-        self._journal.remember_effects(batch, effects)
+        parts = parts_of(cleared, self._gas * 3 // 4)
+        sender, chunks = self._runs.furthest(cleared, parts)
+        ((*_, unapplied),) = self._market.read_all([("batch",)])
+        exclusive = self._exclusive(batch)
+        if exclusive and unapplied != sum(chunk.written for chunk in chunks):
+            sender, chunks = NOBODY, []
+        if unapplied and not chunks:
+            self.restore(batch, how)
+        again = len(self._market.restored_events(batch))
         self._checkpoint("chunked")
-        sender, first = self._furthest(batch, [piece.before for piece in pieces])
-        for number, piece in enumerate(pieces[first:], first):
-            run = _abi(piece.before)
+        for number, part in enumerate(parts[len(chunks) :], len(chunks)):
+            run = chunks[-1].run if chunks else begin(cleared.prices)
+            # the twin comes first; only the block tells whether it is still the operator's time
+            chunk = self._runs.go_on(cleared, run, part, ahead=exclusive)
             receipt = self._trader.verify(
-                batch, sender, run, cleared.prices, piece.submissions, **how(f".{number}")
+                *(batch, sender, run_words(run), cleared.prices, part.submissions),
+                **how(f".{again}.{number}"),
             )
-            self._checkpoint("verified")
-            self._meter.used("Verify", receipt.gas_used)
-            self._log.info(
-                "verified", batch=batch, chunk=number, of=len(pieces), gas=receipt.gas_used
-            )
+            ahead = self._runs.ahead(batch, receipt.block_number)
+            if ahead != exclusive:
+                chunk, exclusive = self._runs.go_on(cleared, run, part, ahead=ahead), ahead
+            chunks.append(chunk)
+            self._journal.remember_effects(batch, [(c.digest, c.encoded) for c in chunks])
+            self._done("verified", batch, number, len(parts), receipt.gas_used)
             sender = self._trader.sender.address
 
     def apply(self, batch: int, how: How) -> None:
         """Write every chunk of a settled batch that is not written yet."""
         chunks = self._effects(batch)
         digests = [digest for digest, _ in chunks]
-        written = self._written(batch)
         for number, (_, effects) in enumerate(chunks):
-            if written.get(number, 0) == len(decode_effects(effects)):
-                continue
-            receipt = self._trader.apply_chunk(batch, digests, number, effects, **how(f".{number}"))
-            self._checkpoint("applied")
-            self._meter.used("Apply", receipt.gas_used)
-            self._log.info(
-                "applied", batch=batch, chunk=number, of=len(chunks), gas=receipt.gas_used
-            )
+            owners = [to_checksum_address(effect.account) for effect in decode_effects(effects)]
+            if any(self._market.read_all([("isFrozen", owner) for owner in owners])):
+                receipt = self._trader.apply_chunk(
+                    batch, digests, number, effects, **how(f".{number}")
+                )
+                self._done("applied", batch, number, len(chunks), receipt.gas_used)
 
-    def _pieces(self, cleared: Cleared) -> Iterator[_Piece]:
-        run = begin(cleared.prices)
-        shadows = cleared.settlement.shadows
-        for opened, entries in split(
-            cleared.opened, cleared.book.entries, shadows, gas=self._gas * 3 // 4
-        ):
-            own = {e.account: shadows[e.account] for e in entries if e.account in shadows}
-            chunk = verify_chunk(cleared.book.state, run, opened, cleared.prices, own)
-            yield _Piece(run, encode_submissions(entries, own), chunk)
-            run = chunk.run
+    def restore(self, batch: int, how: How) -> None:
+        """Take back every chunk that an unsettled batch has written ahead."""
+        chunks = self._effects(batch)
+        digests = [digest for digest, _ in chunks]
+        after = len(self._market.verified_events(batch))
+        for number, (_, effects) in enumerate(chunks):
+            if self._are_ahead(effects):
+                receipt = self._trader.restore_chunk(
+                    batch, digests, number, effects, **how(f".restore.{after}.{number}")
+                )
+                self._done("restored", batch, number, len(chunks), receipt.gas_used)
 
-    def _furthest(self, batch: int, runs: Sequence[Run]) -> tuple[str, int]:
-        """Who verified most under the same prices, and the chunk that comes next."""
-        place = {run.hash: number for number, run in enumerate(runs)}
-        sender, first = NOBODY, 0
-        for event in self._market.verified_events(batch):
-            number = place.get(event.run, 0)
-            (stored,) = self._market.read_all([("runHash", batch, event.settler)])
-            if number > first and stored == event.run:
-                sender, first = event.settler, number
-        return sender, first
+    def _are_ahead(self, effects: bytes) -> bool:
+        """Whether accounts have still the words that a chunk wrote ahead."""
+        found = [e for e in decode_effects(effects) if e.before is not None]
+        owners = [to_checksum_address(effect.account) for effect in found]
+        stored = self._market.read_all([("account", owner) for owner in owners])
+        return any(
+            account_word(*raw[:6]) == effect.after.word
+            for effect, raw in zip(found, stored, strict=True)
+        )
 
     def _effects(self, batch: int) -> tuple[tuple[bytes, bytes], ...]:
-        """Those of the run that settled: from the journal, or computed again from the chain."""
-        (stored,) = self._market.read_all([("digestsHash",)])
         kept = self._journal.effects(batch)
-        if digests_hash(digest for digest, _ in kept) == stored:
-            return kept
-        settled = self._market.settled_event(batch)
-        if settled is None:
-            raise ChainError(f"the node does not show how batch {batch} settled; try again")
-        found = tuple(self._again(settled))
-        if digests_hash(digest for digest, _ in found) != stored:
-            raise ChainError(
-                f"the effects of batch {batch} cannot be computed again; use a node with old state"
-            )
+        found = self._runs.effects(batch, kept)
         self._journal.remember_effects(batch, found)
         return found
 
-    def _again(self, settled: Settled) -> Iterator[tuple[bytes, bytes]]:
-        market, batch = self._market, settled.batch
-        seals = market.seals(batch)
-        book = book_of(market, batch, seals, market.stood(settled.block_number))
-        known: dict[bytes, Entry] = {entry.account: entry for entry in book.entries}
-        prices = dict(zip(settled.products, settled.prices, strict=True))
-        run = begin(prices)
-        for entries, shadows in read_chunks(market, settled, seals):
-            opened = open_listed(book.state, [known[entry.account] for entry in entries])
-            costs = {one.account.address for one in opened if one.costs}
-            own = {account: values for account, values in shadows.items() if account in costs}
-            chunk = verify_chunk(book.state, run, opened, prices, own)
-            run = chunk.run
-            yield run.digests[-1], chunk.encoded
+    def _exclusive(self, batch: int) -> bool:
+        """Whether it is the operator's time, by the newest block."""
+        now = self._market.client.block("latest").timestamp
+        return now < self._market.schedule.boundaries(batch).exclusive_until
 
-    def _written(self, batch: int) -> dict[int, int]:
-        """Accounts of each chunk that were written."""
-        found: dict[int, int] = {}
-        first = self._market.lock_out_block(batch)
-        for event in self._market.history([Applied], first):
-            if isinstance(event, Applied) and event.batch == batch:
-                found[event.chunk] = found.get(event.chunk, 0) + event.accounts
-        return found
+    def _done(self, what: str, batch: int, number: int, count: int, gas: int) -> None:
+        self._checkpoint(what)
+        self._meter.used(_ACTIONS[what], gas)
+        self._log.info(what, batch=batch, chunk=number, of=count, gas=gas)
 
 
-def _abi(run: Run) -> tuple[Any, ...]:
+def run_words(run: Run) -> tuple[Any, ...]:
     """The contract's struct."""
     return tuple((run.fields | {"last": to_checksum_address(run.last)}).values())

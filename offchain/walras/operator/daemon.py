@@ -29,6 +29,7 @@ from walras.operator.decide import (
     Open,
     OwnView,
     RegisterKey,
+    Restore,
     Reveal,
     Settle,
     Wait,
@@ -46,7 +47,10 @@ __all__ = ["Daemon", "Halted", "Surroundings", "describe"]
 
 # Time or somebody else was faster: the next look shows what is true now.
 _RACES: Final = frozenset(
-    {"AlreadyOpen", "KeyTooLate", "NothingToApply", "NothingToClose", "WrongPhase"}
+    {
+        *("AlreadyOpen", "KeyTooLate", "WrongPhase", "NothingToClose"),
+        *("NothingToApply", "NothingToRestore", "WrittenAhead", "WrongRun"),
+    }
 )
 _LONGEST_PAUSE: Final = 30.0
 _UNHEARD: Final = Meter()
@@ -218,9 +222,11 @@ class Daemon:
             case Open(batch):
                 self._done(decision, self._trader.open(batch, **self._how(decision)))
             case Settle(batch):
-                self._settle(decision, batch)
+                self._settle(decision, batch, ahead=sight.chain.batch.unapplied > 0)
             case Apply(batch):
                 self._chunks.apply(batch, partial(self._how, decision))
+            case Restore(batch):
+                self._chunks.restore(batch, partial(self._how, decision))
             case CloseVoid(batch):
                 self._log.error("void", batch=batch, consequence="the bond is slashed")
                 self._done(decision, self._trader.close_void(batch, **self._how(decision)))
@@ -228,13 +234,16 @@ class Daemon:
             case _:
                 pass
 
-    def _settle(self, decision: Settle, batch: int) -> None:
+    def _settle(self, decision: Settle, batch: int, *, ahead: bool) -> None:
+        """`ahead`: some of its accounts are written already, so that chunks have to go on."""
         cleared = self._clearing.prepare(batch)
         self._checkpoint("cleared")
         how = self._how(decision)
         block: int | None = None
-        weight = self._chunks.weigh(batch, cleared, begun=bool(how["earlier"]))
-        if in_one(weight, self._settings.transaction_gas):
+        weight = None
+        if not ahead:
+            weight = self._chunks.weigh(batch, cleared, begun=bool(how["earlier"]))
+        if weight and in_one(weight, self._settings.transaction_gas):
             how["estimate"] = weight.estimate
             receipt = self._trader.settle(batch, cleared.prices, cleared.submissions, **how)
             self._done(decision, receipt)

@@ -25,6 +25,7 @@ __all__ = [
     "Open",
     "OwnView",
     "RegisterKey",
+    "Restore",
     "Reveal",
     "Settle",
     "Wait",
@@ -138,6 +139,13 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """Take back from accounts what was written ahead in a batch that is void."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
 class CloseVoid:
     """Close a void batch, so that the market can go on."""
 
@@ -159,7 +167,7 @@ class Halt:
     reason: str
 
 
-Action = RegisterKey | Open | Reveal | Settle | Apply | CloseVoid
+Action = RegisterKey | Open | Reveal | Settle | Apply | Restore | CloseVoid
 Decision = Action | Wait | Halt
 
 
@@ -236,7 +244,7 @@ def _finish(chain: ChainView, own: OwnView, now: int) -> Action | Wait | None:
     """The batch that has live accounts, as far as its end."""
     batch = chain.batch
     if not batch.unfinished:
-        return Apply(batch.number) if batch.unapplied else None
+        return _complete(batch)
     bounds = chain.schedule.boundaries(batch.number)
     phase = chain.schedule.phase(batch.number, now, key_published=chain.published)
     if phase is Phase.REVEAL and own.key_hashes:
@@ -251,6 +259,13 @@ def _finish(chain: ChainView, own: OwnView, now: int) -> Action | Wait | None:
     if phase is Phase.VOID:
         return CloseVoid(batch.number)
     return None
+
+
+def _complete(batch: BatchView) -> Action | None:
+    """What is left to write to accounts of a finished batch."""
+    if not batch.unapplied:
+        return None
+    return Apply(batch.number) if batch.settled else Restore(batch.number)
 
 
 def _prepare(chain: ChainView, own: OwnView, now: int) -> Action | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final, TypeVar
 
 from sqlalchemy import func
@@ -177,14 +177,17 @@ class Journal(MarketStore):
         return _priced(rows[0][0]) if rows else None
 
     def remember_effects(self, batch: int, chunks: Sequence[tuple[bytes, bytes]]) -> None:
-        """Keep (digest, effects) of the chunks of a batch, in order, until they are applied."""
-        known = {digest for digest, _ in self.effects(batch)}
+        """Keep (digest, effects) of the chunks of a batch's run, in order; nothing else of it."""
+        kept = self.effects(batch)
+        pairs = zip(kept, chunks, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         rows = [
-            {"digest": digest, "batch": batch, "chunk": number, "effects": effects}
-            for number, (digest, effects) in enumerate(chunks)
-            if digest not in known
+            {"batch": batch, "chunk": number, "digest": digest, "effects": effects}
+            for number, (digest, effects) in enumerate(chunks[same:], same)
         ]
+        c = EFFECTS.c
         with self._transaction() as run:
+            self._drop(run, EFFECTS, c.batch == batch, c.chunk >= same)
             self._add(run, EFFECTS, rows)
 
     def effects(self, batch: int) -> tuple[tuple[bytes, bytes], ...]:

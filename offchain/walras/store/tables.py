@@ -110,10 +110,10 @@ BODIES: Final = table(
     Column("done", Text, nullable=False),
 )
 EFFECTS: Final = table(
-    "effects",
-    Column("digest", LargeBinary, primary_key=True),
-    Column("batch", BigInteger, nullable=False, index=True),
-    Column("chunk", Integer, nullable=False),
+    "chunks",
+    Column("batch", BigInteger, primary_key=True),
+    Column("chunk", Integer, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
     Column("effects", LargeBinary, nullable=False),
 )
 
