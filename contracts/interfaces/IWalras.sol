@@ -385,6 +385,8 @@ interface IWalras {
     error WrongRun(uint32 batch, address settler);
     /// @notice A run keeps its products and prices.
     error WrongBoard(bytes32 board, bytes32 expected);
+    /// @notice The run has as many chunks as a run may have.
+    error TooManyChunks(uint32 batch);
     /// @notice What a chunk does to accounts may not fit one transaction. {byte}, {gas}
     error ChunkTooLarge(uint256 size, uint256 gas);
     /// @notice No settlement in chunks waits to be applied to this batch.

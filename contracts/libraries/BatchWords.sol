@@ -70,9 +70,10 @@ library BatchWords {
         return BatchWord.wrap(number_ | live_ << 32 | units_ << 64 | ticks_ << 96);
     }
 
-    /// @dev The same with other accounts in it, as long as it is not settled.
+    /// @dev The same with other accounts in it, as long as it is not settled. What is written ahead stays counted: in a void batch people leave.
     function filled(BatchWord w, uint256 live_, uint256 units_, uint256 pot_) internal pure returns (BatchWord) {
-        uint256 kept = BatchWord.unwrap(w) & (type(uint32).max | uint256(type(uint24).max) << 96);
+        uint256 unapplied_ = uint256(type(uint32).max) << 216;
+        uint256 kept = BatchWord.unwrap(w) & (type(uint32).max | uint256(type(uint24).max) << 96 | unapplied_);
         return BatchWord.wrap(kept | live_ << 32 | units_ << 64 | pot_ << 120);
     }
 }

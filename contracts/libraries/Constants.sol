@@ -18,7 +18,8 @@ uint256 constant MAX_STEPS = 16; // a side
 uint256 constant MAX_COSTS = 16;
 uint256 constant MAX_TERMS = 16; // of a cost
 uint256 constant MAX_LISTED = 64; // products and auths of a submission
-uint256 constant MAX_PRODUCTS = 1024; // of a market
+// of a market: prices and sums of all, MAX_CHUNKS digests and an item fit a transaction of 128 KiB
+uint256 constant MAX_PRODUCTS = 768;
 uint16 constant CASH = type(uint16).max; // asset id
 
 /* Capacity, docs/SPEC.md §2: upper bounds of what a settlement spends, measured by scripts/gas.py */
@@ -50,6 +51,7 @@ uint256 constant RESTORE_GAS = 14_000; // refunded for each account that a void 
 /* Chunks, docs/SPEC.md §10: what a chunk does to its accounts fits one transaction */
 
 uint256 constant CHUNK_BYTES = 98_304; // {byte} of effects
+uint256 constant MAX_CHUNKS = 512; // of a run: their digests come with whatever is applied or restored
 uint256 constant CHUNK_GAS = 14_000_000; // {gas} of applying them, by these bounds
 uint256 constant EFFECT_GAS = 7_500; // an account and its word
 uint256 constant SECOND_GAS = 5_800;

@@ -42,7 +42,9 @@ library Effects {
         unchecked {
             uint256 pos = e.end;
             ++e.pairs;
-            e.gas += PAIR_GAS + (before == 0 ? FRESH_GAS : 0);
+            // a word that is zero on either side is written fresh, to apply or to restore it
+            bool fresh = Wire.either(before == 0, Wire.both(e.ahead, word == 0));
+            e.gas += PAIR_GAS + (fresh ? FRESH_GAS : 0);
             assembly ("memory-safe") {
                 mstore(pos, shl(240, index))
                 mstore(add(pos, 2), word)

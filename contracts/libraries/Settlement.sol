@@ -5,7 +5,7 @@ import {Batch, IWalras, Parameters, Phase, Run, Timetable} from "../interfaces/I
 import {BatchWord, BatchWords} from "./BatchWords.sol";
 import {Board, Line} from "./Board.sol";
 import {Certificate} from "./Certificate.sol";
-import {CASH} from "./Constants.sol";
+import {CASH, MAX_CHUNKS} from "./Constants.sol";
 import {Effects} from "./Effects.sol";
 import {Market} from "./Market.sol";
 import {Pass} from "./Pass.sol";
@@ -54,6 +54,7 @@ library Settlement {
         Work memory w = Pass.prepare(board, t, run);
         w.effects = Effects.record(t.ahead);
         Pass.accounts(s, w, submissions);
+        if (run.digests.length == MAX_CHUNKS) revert IWalras.TooManyChunks(batch_);
         run.digests = _appended(run.digests, w.effects.digest);
         bytes32 hash;
         if (run.listed == t.live) {

@@ -37,6 +37,7 @@ from walras.tally import Line, Sums, trade
 __all__ = [
     "CHUNK_BYTES",
     "CHUNK_GAS",
+    "MAX_CHUNKS",
     "Chunk",
     "Run",
     "begin",
@@ -47,8 +48,13 @@ __all__ = [
 
 CHUNK_BYTES: Final = 98_304  # of a chunk's effects
 CHUNK_GAS: Final = 14_000_000  # of applying them
+MAX_CHUNKS: Final = 512  # of a run
 _VERIFY_GAS: Final = 12 * 10**6  # of verifying a chunk, of 2^24 that a transaction may use
 _VERIFY_BYTES: Final = 100_000  # of its items, of 2^17 that a transaction may have
+_TRANSACTION_BYTES: Final = 2**17
+_PRODUCT_BYTES: Final = 128  # id, price and sums of a posted product, in each chunk
+_PRODUCT_GAS: Final = 6_000
+_RUN_BYTES: Final = 18_000  # of all else, MAX_CHUNKS digests among it
 _SUMS: Final = (
     *("listed", "voids", "rested", "cash", "slopes", "cost_loss", "cost_span"),
     *("rent", "standing", "standing_units"),
@@ -165,6 +171,8 @@ def verify_chunk(
     size, gas = len(encode_effects(effects)), sum(effect.gas for effect in effects)
     if size > CHUNK_BYTES or gas > CHUNK_GAS:
         raise CertificateError("ChunkTooLarge", size=size, gas=gas)
+    if len(run.digests) == MAX_CHUNKS:
+        raise CertificateError("TooManyChunks", batch=state.number)
     last = opened[-1].account.address if opened else run.last
     after = Run(run.board, sums, last, (*run.digests, effects_digest(effects)))
     if sums.listed != len(state.accounts):
@@ -214,13 +222,17 @@ def split(
     entries: Sequence[Entry],
     shadows: Mapping[bytes, Sequence[int]] | None = None,
     *,
+    products: int = 0,
     gas: int = _VERIFY_GAS,
     size: int = _VERIFY_BYTES,
 ) -> Iterator[tuple[tuple[Opened, ...], tuple[Entry, ...]]]:
     """Pieces that each fit a transaction, in order, whatever the prices are.
 
-    ``gas`` is for the declared units of a piece, ``size`` for the bytes of its items.
+    ``gas`` is for the declared units of a piece, ``size`` for the bytes of its items, both less
+    where all ``products`` posted need the room.
     """
+    gas = min(gas, gas * 4 // 3 - products * _PRODUCT_GAS)
+    size = min(size, _TRANSACTION_BYTES - _RUN_BYTES - products * _PRODUCT_BYTES)
     start, spent, sent, effects, apply_gas = 0, 0, 0, 0, 0
     for i, (one, entry) in enumerate(zip(opened, entries, strict=True)):
         units = one.account.units

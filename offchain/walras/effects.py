@@ -97,7 +97,9 @@ def effect_of(
     if ahead and not (pairs or hashed or _changes(one, traded, standing)):
         return None
     gas = EFFECT_GAS + SECOND_GAS * hashed
-    gas += sum(PAIR_GAS + FRESH_GAS * (not word) for word in former.values())
+    # a word that is zero on either side is written fresh, to apply or to restore it
+    for pair, old in former.items():
+        gas += PAIR_GAS + FRESH_GAS * (not old or (ahead and not pairs[pair]))
     word = _word(state, cash, 0 if home is None else lots.get(home, 0), home, standing)
     second = standing.hash if hashed and standing is not None else None
     before = Words(account.word, account.seal_hash if hashed else None, former)

@@ -9,7 +9,8 @@ import pytest
 from tests.contract.batches import order
 from tests.contract.chunks import FRESH, NOBODY, Chunked, cut, hash_of
 from tests.contract.days import STANDING, Days, buy, limited, sell
-from tests.contract.support import ALL, OPERATOR, Bench, address
+from tests.contract.support import ALL, OPERATOR, Bench, address, storage_slot
+from tests.differential.planted import within
 from walras.batch import CASH
 from walras.numbers import X40
 from walras.schedule import Phase
@@ -192,6 +193,19 @@ def test_states_are_bound_in_every_field(chunked: Chunked) -> None:
     assert chunked.refusal(1, OPERATOR) is None
     assert chunked.refusal(1, ALICE) == ("WrongRun", 1, ALICE)
     assert bench.look("runHash", 1, ALICE) == bytes(32)
+
+
+def test_run_of_more_chunks_than_can_be_applied_is_refused(chunked: Chunked) -> None:
+    """Their digests come with every chunk that is applied or restored."""
+    bench = chunked.days.bench
+    chunked.verify(0)
+    for count in (511, 512):
+        run = (*chunked.runs[0][:-1], [bytes(31) + b"\x01"] * count)
+        place = within(1, int(storage_slot("runs"), 16))
+        place = within(bytes.fromhex(OPERATOR[2:]), place)
+        bench.chain.rpc("anvil_setStorageAt", bench.market, hex(place), "0x" + hash_of(run).hex())
+        refused = ("TooManyChunks", 1) if count == 512 else None
+        assert chunked.refusal(1, OPERATOR, run=run) == refused
 
 
 def changed(value: Any) -> Any:

@@ -245,3 +245,20 @@ def test_a_chunk_that_does_too_much_is_refused() -> None:
 
 def test_siblings_share_a_word() -> None:
     assert with_siblings([0, 5]) == {0, 1, 4, 5}
+
+
+def test_split_leaves_room_for_every_posted_product() -> None:
+    """Their prices and sums come with each chunk: of 768, the longest item still fits."""
+    account = AccountState(bytes(20), 0, {}, None, 10, b"")
+    one = Opened(account, None, None, ())
+    entries = entries_of(CASES[0])[:1] * 3000
+    length = len(encode_submissions(entries[:1]))
+    for products in (0, 300, 768):
+        pieces = list(split((one,) * 3000, entries, gas=10**12, products=products))
+        most = max(len(piece) for piece, _ in pieces) * length
+        room = 2**17 - 18_000 - 128 * products
+        assert min(room, 100_000) - length < most <= min(room, 100_000) or products == 0
+    assert room >= 2 * 19 * 255 + 24 + 64 * 16 + 16 * 20 + 2
+    gas = 6 * 10**6
+    few = [len(p) for p, _ in split((one,) * 3000, entries, gas=gas, products=700)]
+    assert few[0] == (gas * 4 // 3 - 700 * 6_000) // 25_600

@@ -80,6 +80,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "asks for; take them from the chain again",
     "WrongRun": "the run of {1} in batch {0} is at another chunk; read it again",
     "WrongBoard": "the run was begun with other prices; go on with those, or begin a run",
+    "TooManyChunks": "the run in batch {0} has as many chunks as a run may have; make them larger",
     "ChunkTooLarge": "the chunk does too much to accounts ({0} bytes, {1} gas); make it smaller",
     "WrittenAhead": "another run has written {1} accounts of batch {0} ahead; "
     "`walras clearer once` goes on from it or takes it back",

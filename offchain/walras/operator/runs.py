@@ -36,7 +36,9 @@ class Part:
 def parts_of(cleared: Cleared, gas: int) -> list[Part]:
     """The whole book in chunks of at most `gas` of declared units."""
     shadows, found = cleared.settlement.shadows, []
-    for opened, entries in split(cleared.opened, cleared.book.entries, shadows, gas=gas):
+    count = len(cleared.prices)
+    book = cleared.book.entries
+    for opened, entries in split(cleared.opened, book, shadows, gas=gas, products=count):
         own = {e.account: shadows[e.account] for e in entries if e.account in shadows}
         found.append(Part(opened, entries, own))
     return found
