@@ -54,7 +54,7 @@ library Settlement {
         Work memory w = Pass.prepare(board, t, run);
         w.effects = Effects.record(t.ahead);
         Pass.accounts(s, w, submissions);
-        if (run.digests.length == MAX_CHUNKS) revert IWalras.TooManyChunks(batch_);
+        if (run.digests.length >= MAX_CHUNKS) revert IWalras.TooManyChunks(batch_);
         run.digests = _appended(run.digests, w.effects.digest);
         bytes32 hash;
         if (run.listed == t.live) {
