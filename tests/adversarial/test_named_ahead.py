@@ -11,6 +11,7 @@ import pytest
 from eth_utils.address import to_canonical_address
 
 from tests.adversarial.ahead import Liar, raw_of, stood
+from tests.contract.batches import order
 from tests.contract.chunks import Chunked, cut, hash_of
 from tests.contract.days import AMENDED, STANDING, Days, buy, limited, sell
 from tests.contract.opened import void
@@ -190,6 +191,27 @@ def test_both_halves_of_a_pair_word_go_back_together(bench: Bench) -> None:
     chunked.verify_all(BOB)
     chunked.finish()
     days.check(names, chunked.state, chunked.settlement, NOTHING, 1)
+
+
+def test_swap_that_costs_nothing_is_ahead_like_any_trade(bench: Bench) -> None:
+    """No cash, no home, no hash: products of one word for one another at a price of 0."""
+    days = Days(bench)
+    days.go(1)
+    owner = bench.endow(days.owner("swap"), p3=5)
+    days.seal("swap", order({2: 1, 3: -1}, 10, buy=[3]), standing=False)
+    days.seal("other", buy(100, 10), standing=False)
+    days.go(1, Phase.CLEARING)
+    was = raw_of(bench, owner)
+    liar = Liar(days, {2: 50 * X40 * X44, 3: 50 * X40 * X44})
+    liar.write("swap")
+    now = raw_of(bench, owner)
+    assert now.pairs == {**was.pairs, 1: 3 * X44 | 2 * X44 << 128}
+    assert bench.balance(owner, CASH) == was.word % (1 << 96)
+    assert bench.batch()["unapplied"] == 1
+    days.go(1, Phase.VOID)
+    assert bench.look("isFrozen", owner) is True
+    liar.restore(BOB)
+    assert raw_of(bench, owner) == was
 
 
 NOTHING = {"count": 0, "units": 0, "rent_index": 0}
