@@ -36,6 +36,7 @@ LINKED: Final = ("node_modules", ".venv")
 SETTLEMENT: Final = "contracts/libraries/Settlement.sol"
 HARNESS: Final = "contracts/mocks/Harness.sol"
 WALRAS: Final = "contracts/Walras.sol"
+MARKET: Final = "contracts/libraries/Market.sol"
 CLEARER: Final = "tests/adversarial/test_lying_clearer.py"
 ATTACKS: Final = "tests/adversarial/test_named_discretion.py"
 SINGLE: Final = "tests/contract/test_single.py"
@@ -50,6 +51,8 @@ STANDS: Final = "tests/contract/test_standing.py"
 AMENDS: Final = "tests/contract/test_amend.py"
 PAUSES: Final = "tests/contract/test_pause.py"
 CHUNKS: Final = "tests/contract/test_chunks.py"
+AHEAD: Final = "tests/contract/test_ahead.py"
+LIARS: Final = "tests/adversarial/test_named_ahead.py"
 FLOWS: Final = "tests/adversarial/test_lying_flows.py"
 BOOKS: Final = "tests/differential/test_batches.py"
 WEIGHED: Final = "tests/differential/test_costs.py"
@@ -178,10 +181,162 @@ MUTANTS: Final = (
     settling(
         "operator-first", "Settlement", "== Phase.CLEARING && msg", "== Phase.VOID && msg", CLEARER
     ),
+    room("applied-once", "Application", "a.isDone(mark) == back", "true", CHUNKS),
+    room("own-effects", "Application", " || digest != digests[chunk]", "", CHUNKS, AHEAD),
     room(
-        "applied-once", "Application", "!Market.waits(stored.word(), batch_, mark)", "false", CHUNKS
+        "own-digests",
+        "Application",
+        "keccak256(abi.encodePacked(digests)) == s.digests && ",
+        "",
+        CHUNKS,
+        AHEAD,
     ),
-    room("own-effects", "Application", "|| keccak256(effects) != digests[chunk]", "", CHUNKS),
+    room("whole-effects", "Application", " || offset != effects.length", "", AHEAD),
+    room(
+        "live-effects",
+        "Application",
+        "a.isLive(b.number()) && a.isDone",
+        "a.isDone",
+        CHUNKS,
+    ),
+    room(
+        "restores-former",
+        "Application",
+        "AccountWord.wrap(_word(effects, pos + shift))",
+        "AccountWord.wrap(_word(effects, pos))",
+        AHEAD,
+    ),
+    room(
+        "restores-hash",
+        "Application",
+        "bytes32(_word(effects, pos + shift))",
+        "bytes32(_word(effects, pos))",
+        AHEAD,
+    ),
+    room("restores-pairs", "Application", "pos + 2 + shift)", "pos + 2)", LIARS),
+    room("restores-marks", "Application", "back ? b.ticks() : 0", "0", AHEAD),
+    room(
+        "settled-stays",
+        "Application",
+        "b.settled() || b.unapplied() == 0) revert IWalras.NothingToRestore",
+        "b.unapplied() == 0) revert IWalras.NothingToRestore",
+        AHEAD,
+    ),
+    room(
+        "operator-restores", "Application", "exclusive && msg.sender", "false && msg.sender", AHEAD
+    ),
+    room("pot-of-settler", "Application", "if (!b.closed()) {", "if (false) {", AHEAD),
+    room(
+        "restored-counts",
+        "Application",
+        "b.unapplied() - count); // the",
+        "b.unapplied()); // the",
+        AHEAD,
+    ),
+    room(
+        "paid-counts",
+        "Application",
+        "b.unapplied() - count);\n    }\n\n    /// @dev Of",
+        "b.unapplied());\n    }\n\n    /// @dev Of",
+        CHUNKS,
+    ),
+    settling(
+        "one-run-ahead",
+        "Settlement",
+        "if (t.ahead || from == address(0)) _",
+        "if (t.ahead) _",
+        AHEAD,
+    ),
+    settling("own-run-ahead", "Settlement", "if (t.ahead || from", "if (from", AHEAD),
+    settling(
+        "settles-own",
+        "Settlement",
+        "        _requireOwn(t, run);\n        Pass",
+        "        Pass",
+        AHEAD,
+    ),
+    settling(
+        "rested-count",
+        "Settlement",
+        "s.batch.unapplied = run.listed - run.rested;",
+        "s.batch.unapplied = run.listed;",
+        AHEAD,
+    ),
+    settling(
+        "digests-ahead",
+        "Settlement",
+        "keccak256(abi.encodePacked(run.digests));\n            }",
+        "0;\n            }",
+        AHEAD,
+    ),
+    settling(
+        "ahead-is-applied",
+        "Settlement",
+        "t.live - run.rested - t.unapplied",
+        "t.live - run.rested",
+        AHEAD,
+    ),
+    settling(
+        "rested-is-applied",
+        "Settlement",
+        "t.live - run.rested - t.unapplied",
+        "t.live - t.unapplied",
+        AHEAD,
+        LIARS,
+    ),
+    settling(
+        "operator-ahead",
+        "Settlement",
+        "(b.unapplied(), phase_ == Phase.CLEARING)",
+        "(b.unapplied(), true)",
+        AHEAD,
+    ),
+    settling(
+        "without-units",
+        "Pass",
+        "(w.terms.batch, 0);\n        AccountWord",
+        "(w.terms.batch, a.units);\n        AccountWord",
+        AHEAD,
+    ),
+    settling("moved-pairs", "Pass", ", e.pairs != 0)) {", ", false)) {", AHEAD, LIARS),
+    settling(
+        "moved-ahead", "Ledger", "if (!effects.ahead) return;", "if (effects.ahead) return;", AHEAD
+    ),
+    settling("moved-late", "Ledger", "if (!effects.ahead) return;", "", CHUNKS),
+    settling(
+        "pairs-before",
+        "Effects",
+        "mstore(add(pos, 34), before)",
+        "mstore(add(pos, 34), word)",
+        LIARS,
+    ),
+    settling("chunk-fits", "Effects", "gas <= CHUNK_GAS", "true", LIARS),
+    room("due-ahead", "Backing", "&& a.units() != 0;", ";", AHEAD),
+    room("restoring-burns", "Backing", "burnt -= b.pot;", "", AHEAD),
+    room(
+        "restoring-bound",
+        "Backing",
+        "Math.min(burnt / b.unapplied, RESTORE_GAS * block.basefee * p.cashPerWei)",
+        "RESTORE_GAS * block.basefee * p.cashPerWei",
+        AHEAD,
+    ),
+    Mutant(
+        "moves-ahead",
+        MARKET,
+        "if (a.isDone(s.standing.rentIndex + b.ticks())) return true;",
+        "",
+        WALRAS,
+        (AHEAD,),
+    ),
+    Mutant(
+        "moves-unapplied",
+        MARKET,
+        "return !a.isDone(s.standing.rentIndex);",
+        "return false;",
+        WALRAS,
+        (CHUNKS,),
+    ),
+    Mutant("owes-ahead", MARKET, " || a.batch() > index", "", WALRAS, (AHEAD,)),
     room(
         "last-leaves",
         "Lifecycle",

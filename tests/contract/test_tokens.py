@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.batches import Bid, enter, order, run, sells
+from tests.contract.chunks import FRESH
 from tests.contract.support import (
     ALL,
     OPERATOR,
@@ -203,6 +204,12 @@ REENTRIES: list[tuple[str, tuple[Any, ...]]] = [
     ("reveal", (1, 1)),
     ("reportLeak", (1, 1)),
     ("settle", (1, [], [], b"")),
+    ("verify", (1, BOB, FRESH, [], [], b"")),
+    ("applyChunk", (1, [], 0, b"")),
+    ("restoreChunk", (1, [], 0, b"")),
+    ("open", (1,)),
+    ("pause", ()),
+    ("resume", ()),
     ("closeVoid", (1,)),
     ("compensate", (BOB,)),
     ("fundHouse", (0, 1)),
