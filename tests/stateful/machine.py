@@ -11,9 +11,9 @@ from hypothesis.stateful import initialize
 from tests.reference import phases
 from tests.stateful import strategies as some
 from tests.stateful.books import CASH, X40
+from tests.stateful.chunk_moves import ChunkMoves
 from tests.stateful.escrow_moves import EscrowMoves
 from tests.stateful.setting import BIDDERS
-from tests.stateful.standing_moves import StandingMoves
 from tests.stateful.table import IDLE, move
 from tests.stateful.world import key_of
 from walras.auths import Auth, Leg, Limits, Step, Submission
@@ -30,11 +30,11 @@ def _pair() -> Iterator[tuple[str, Submission]]:
 PAIR = dict(_pair())
 
 
-class MarketMachine(EscrowMoves, StandingMoves):
+class MarketMachine(EscrowMoves, ChunkMoves):
     """All moves. Each makes its calls through `World.attempt`: to the contract and to the ghost."""
 
 
-class StandingMachine(StandingMoves):
+class StandingMachine(ChunkMoves):
     """A market in good order, in which submissions stand for many batches."""
 
     @initialize(keys=st.just(4), lies=some.chunk_lies)
@@ -95,9 +95,7 @@ class StandingMachine(StandingMoves):
         lies: list[str],
     ) -> None:
         """A batch with what stands and some more; what waits is applied before."""
-        for chunk in range(len(self.world.ghost.pieces) if self.world.ghost.round.unapplied else 0):
-            if self.world.ghost.round.unapplied:
-                self.act(opener, "applyChunk", *self.application(chunk))
+        self.clear_up(opener)
         if self.stage != phases.OPEN:
             self.begin_a_batch(True)
         self.refill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from tests.stateful.chunk_moves import ChunkMoves
 from tests.stateful.machine import MarketMachine
 from tests.stateful.setting import PHASES, Tally
 from tests.stateful.standing_moves import StandingMoves
@@ -12,7 +13,7 @@ from walras.chain.artifacts import load
 
 CALLS: Final = (
     *("deposit", "depositWithPermit", "depositAndSeal", "withdraw", "claim"),
-    *("open", "pause", "resume", "verify", "applyChunk"),
+    *("open", "pause", "resume", "verify", "applyChunk", "restoreChunk"),
     *("seal", "cancel", "registerKey", "reveal", "reportLeak", "settle", "closeVoid", "compensate"),
     *("fundHouse", "drawHouse", "addBond", "drawBond", "list", "resetScale"),
 )
@@ -52,7 +53,7 @@ def unseen(tally: Tally, *, everything: bool) -> list[str]:
     seen = {outcome for _, outcome in tally.calls}
     done = {name for name, outcome in tally.calls if outcome == "ok"}
     refused = {name for name, outcome in tally.calls if outcome != "ok"}
-    rare = set() if everything else set(vars(StandingMoves))
+    rare = set() if everything else {*vars(StandingMoves), *vars(ChunkMoves)}
     missing = [f"move {name}" for name in rules() - rare - set(tally.rules)]
     missing += [f"phase {name}" for name in set(PHASES.values()) - set(tally.phases)]
     missing += [] if tally.matched else ["a batch in which something was bought"]

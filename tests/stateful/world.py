@@ -17,8 +17,9 @@ from eth_utils.crypto import keccak
 
 from tests.contract.node import Chain, Receipt
 from tests.contract.support import Bench, new_libraries, new_market, new_token, storage_slot
-from tests.stateful.books import ALL, CASH, X40, Holder, Refusal, Round, Token, Vault
+from tests.stateful.books import ALL, CASH, X40, Refusal, Token, Vault, ledger
 from tests.stateful.ghost import Ghost
+from tests.stateful.holders import Holder
 from tests.stateful.setting import (
     ADDRESSES,
     BATCHES,
@@ -192,13 +193,13 @@ class World:
         """Every view of the contract and of the tokens, with what the ghost says of it."""
         ghost, market = self.ghost, self.bench.market
         views: dict[tuple[str, tuple[Any, ...]], Any] = {
-            ("batch", ()): _round(ghost.round),
+            ("batch", ()): _round(ghost),
             ("treasury", ()): (
                 *(ghost.house_cash, ghost.bond, ghost.short_houses),
                 *(ghost.burnt, ghost.reserved),
             ),
             ("standing", ()): (ghost.standing, ghost.standing_units, ghost.rent_index),
-            ("digestsHash", ()): ghost.digests,
+            ("digestsHash", ()): _digests(ghost),
             ("productsListed", ()): len(ghost.lines),
             ("leastHouseCash", ()): ghost.least_house_cash,
             ("currentBatch", ()): ghost.current,
@@ -221,16 +222,17 @@ class World:
             bits = (line.tick_bps, line.depth_log2, line.house_log2)
             views["product", (k,)] = (line.house, line.reference, line.scale, *bits)
         for owner in ADDRESSES.values():
-            holder = ghost.holder(owner)
-            views["account", (owner,)] = _account(holder)
+            holder, ahead = ghost.holder(owner), ghost.ahead.get(owner)
+            views["account", (owner,)] = _account(ahead or holder)
             views["claimable", (owner,)] = holder.claimable
-            views["rentOwed", (owner,)] = ghost.owed(owner)
+            views["rentOwed", (owner,)] = 0 if ahead else ghost.owed(owner)
             views["amendment", (owner,)] = holder.amendment
             now = (ghost.round.number, owner)
-            views["runHash", now] = ghost.runs.get(now, (bytes(32),))[0]
+            views["runHash", now] = ghost.runs[now].hash if now in ghost.runs else bytes(32)
             views["isFrozen", (owner,)] = ghost.frozen(owner)
             for asset in ghost.vaults:
-                views["balanceOf", (owner, asset)] = ghost.balance(owner, asset)
+                held = ledger(ahead, asset) if ahead else ghost.balance(owner, asset)
+                views["balanceOf", (owner, asset)] = held
         questions = {("Walras", market, name, args): v for (name, args), v in views.items()}
         for vault in ghost.vaults.values():
             for owner in (*ADDRESSES.values(), market):
@@ -287,8 +289,13 @@ def _used(ghost: Ghost) -> int:
     return ghost.round.units if ghost.round.number == ghost.current else ghost.standing_units
 
 
-def _round(r: Round) -> tuple[Any, ...]:
-    return r.number, r.live, r.units, r.ticks, r.settled, r.closed, r.pot, r.unapplied
+def _round(ghost: Ghost) -> tuple[Any, ...]:
+    r = ghost.round
+    return r.number, r.live, r.units, r.ticks, r.settled, r.closed, r.pot, ghost.unapplied
+
+
+def _digests(ghost: Ghost) -> bytes:
+    return keccak(b"".join(piece.digest for piece in ghost.pieces)) if ghost.pieces else bytes(32)
 
 
 def _account(holder: Holder) -> tuple[Any, ...]:
