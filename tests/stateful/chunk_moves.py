@@ -93,9 +93,10 @@ class ChunkMoves(StandingMoves):
         at: int,
         size: int,
     ) -> None:
-        """What must not go on from a run. Something else may begin one: it says nothing yet."""
-        part = items[at : at + size]
-        if how == "run":
+        """What must not go on from a run. A state that nobody goes on from is ignored."""
+        part, ghost = items[at : at + size], self.world.ghost
+        recorded = ghost.phase(ghost.round.number) == phases.FALLBACK
+        if how == "run" and (start != NOBODY or recorded):  # else it would write ahead
             self.verify(who, start, (*run[:2], run[2] + 1, *run[3:]), posted, part)
         if start == NOBODY:
             return
@@ -206,7 +207,7 @@ class ChunkMoves(StandingMoves):
 
     @move(
         phases.CLEARING,
-        story=some.stories,
+        story=st.sampled_from(some.STORIES),
         settlers=st.lists(some.names, min_size=1, max_size=3),
         size=st.integers(1, 3),
         lies=some.chunk_lies,
@@ -223,17 +224,23 @@ class ChunkMoves(StandingMoves):
         if story == "settles":
             self.chunks(["operator"], size, lies)
             return
-        self.chunks(["operator"], max(1, min(size, ghost.round.live - 1)), lies, stop=1)
+        pieces = 2 if story == "is undone" and ghost.round.live > 2 else 1
+        begun = max(1, min(size, (ghost.round.live - 1) // pieces))
+        self.chunks(["operator"], begun, lies, stop=pieces)
         start, clock = ghost.start(ghost.round.number), ghost.clock
-        if self.world.ghost.round.settled or not self.world.ghost.pieces:
+        if self.world.ghost.round.settled or not self.starts:
             return
         if story == "begins again":
             self.clear_up("operator")
             self.chunks(["operator"], size, lies)
         if story in ("is late", "is undone"):
             self.world.warp(start + clock["exclusiveUntil"])
-            if story == "is undone":
-                self.clear_up(settlers[0])
+            if story == "is undone" and self.world.ghost.ahead:
+                self.act(
+                    settlers[0],
+                    "restoreChunk",
+                    *self.application(size % len(self.world.ghost.pieces)),
+                )
             self.chunks(settlers, size, lies, start=ADDRESSES["operator"])
         if story == "is gone":
             self.world.warp(start + clock["deadline"])

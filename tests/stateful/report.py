@@ -9,6 +9,7 @@ from tests.stateful.chunk_moves import ChunkMoves
 from tests.stateful.machine import MarketMachine
 from tests.stateful.setting import PHASES, Tally
 from tests.stateful.standing_moves import StandingMoves
+from tests.stateful.ways import WAYS
 from walras.chain.artifacts import load
 
 CALLS: Final = (
@@ -48,7 +49,7 @@ def rules() -> set[str]:
 def unseen(tally: Tally, *, everything: bool) -> list[str]:
     """What a run should have exercised and has not.
 
-    `everything` asks for each call both ways, each error and each reason to be void.
+    `everything` asks for each call both ways, each error, each reason to be void, each of WAYS.
     """
     seen = {outcome for _, outcome in tally.calls}
     done = {name for name, outcome in tally.calls if outcome == "ok"}
@@ -61,6 +62,7 @@ def unseen(tally: Tally, *, everything: bool) -> list[str]:
         missing += [f"{name} accepted" for name in set(CALLS) - done]
         missing += [f"{name} refused" for name in set(CALLS) - refused]
         missing += [f"error {e}" for e in ERRORS - ELSEWHERE - seen]
+        missing += [f"way {way}" for way in set(WAYS) - set(tally.ways)]
         missing += [f"void {VOIDS[reason]}" for reason in set(VOIDS) - set(tally.voids)]
     return sorted(missing)
 
@@ -85,6 +87,8 @@ def _lines(tally: Tally) -> Iterator[str]:
     yield "\n| submission in a settled batch | count |\n|---|--:|"
     yield f"| trades | {tally.traded:,} |"
     yield from (f"| void: {name} | {tally.voids[reason]:,} |" for reason, name in VOIDS.items())
+    yield "\n| in chunks | count |\n|---|--:|"
+    yield from (f"| {way} | {tally.ways[way]:,} |" for way in WAYS)
     yield f"\nSomething was bought in {tally.matched:,} of the settled batches.\n"
     yield "| move | steps |\n|---|--:|"
     yield from (f"| {name} | {count:,} |" for name, count in sorted(tally.rules.items()))
