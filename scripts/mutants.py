@@ -50,6 +50,7 @@ STANDS: Final = "tests/contract/test_standing.py"
 AMENDS: Final = "tests/contract/test_amend.py"
 PAUSES: Final = "tests/contract/test_pause.py"
 CHUNKS: Final = "tests/contract/test_chunks.py"
+AHEAD: Final = "tests/contract/test_ahead.py"
 FLOWS: Final = "tests/adversarial/test_lying_flows.py"
 BOOKS: Final = "tests/differential/test_batches.py"
 WEIGHED: Final = "tests/differential/test_costs.py"
@@ -179,9 +180,46 @@ MUTANTS: Final = (
         "operator-first", "Settlement", "== Phase.CLEARING && msg", "== Phase.VOID && msg", CLEARER
     ),
     room(
-        "applied-once", "Application", "!Market.waits(stored.word(), batch_, mark)", "false", CHUNKS
+        "applied-once",
+        "Application",
+        "a.isDone(mark) == back",
+        "(!back || a.isDone(mark))",
+        CHUNKS,
     ),
-    room("own-effects", "Application", "|| keccak256(effects) != digests[chunk]", "", CHUNKS),
+    room(
+        "restored-once",
+        "Application",
+        "a.isDone(mark) == back",
+        "(back || !a.isDone(mark))",
+        AHEAD,
+    ),
+    room("mark-ahead", "Application", "(back ? b.ticks() : 0)", "0", AHEAD),
+    room("own-effects", "Application", "|| digest != digests[chunk]", "", CHUNKS),
+    room("who-restores", "Application", "if (exclusive && msg", "if (false && msg", AHEAD),
+    room("settled-stays", "Application", "|| b.settled() ||", "||", AHEAD),
+    settling(
+        "one-run-ahead",
+        "Settlement",
+        "if (t.ahead || from == address(0)) _req",
+        "if (false) _req",
+        AHEAD,
+    ),
+    settling("none-at-once", "Settlement", "_requireOwn(t, run);\n        Pass", "Pass", AHEAD),
+    settling(
+        "settled-whole",
+        "Settlement",
+        "s.batch.unapplied = uint32(unapplied);",
+        "",
+        AHEAD,
+    ),
+    settling(
+        "taken-back-waits",
+        "Settlement",
+        "t.live - run.rested - t.unapplied",
+        "t.live - run.rested",
+        AHEAD,
+    ),
+    room("paid-ahead", "Backing", " && a.units() != 0;", ";", AHEAD),
     room(
         "last-leaves",
         "Lifecycle",
@@ -193,6 +231,22 @@ MUTANTS: Final = (
     room("bond-stays", "Backing", BOND, BOND.replace("_requireFinished(s);", ""), FUNDS),
     room("late-leak", "Backing", "phase_ > Phase.LOCKED_IN", "phase_ > Phase.LOCKED_OUT", CLOCK),
     market("freeze", "_thaw(msg.sender);\n        uint256 ledger;", "uint256 ledger;", ESCROW),
+    Mutant(
+        "frozen-ahead",
+        "contracts/libraries/Market.sol",
+        "if (a.isDone(s.standing.rentIndex + b.ticks())) return true;",
+        "",
+        WALRAS,
+        (AHEAD,),
+    ),
+    Mutant(
+        "owed-ahead",
+        "contracts/libraries/Market.sol",
+        "|| a.batch() > index",
+        "",
+        WALRAS,
+        (AHEAD,),
+    ),
     market("backing", "else if (b.live() == 0) {", "else if (false) {", SEALS),
     market("committed", "if (offset >= LOCK_IN) revert", "if (false) revert", CLOCK),
     market("key-twice", "_s.keyUsed[x] = true;", "", CLOCK),
