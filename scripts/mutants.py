@@ -182,6 +182,10 @@ MUTANTS: Final = (
         "operator-first", "Settlement", "== Phase.CLEARING && msg", "== Phase.VOID && msg", CLEARER
     ),
     room("applied-once", "Application", "a.isDone(mark) == back", "true", CHUNKS),
+    room(
+        "restored-once", "Application", "a.isDone(mark) == back", "(back || !a.isDone(mark))", AHEAD
+    ),
+    settling("settled-whole", "Settlement", "s.batch.unapplied = uint32(unapplied);", "", AHEAD),
     room("own-effects", "Application", " || digest != digests[chunk]", "", CHUNKS, AHEAD),
     room(
         "own-digests",
@@ -348,6 +352,22 @@ MUTANTS: Final = (
     room("bond-stays", "Backing", BOND, BOND.replace("_requireFinished(s);", ""), FUNDS),
     room("late-leak", "Backing", "phase_ > Phase.LOCKED_IN", "phase_ > Phase.LOCKED_OUT", CLOCK),
     market("freeze", "_thaw(msg.sender);\n        uint256 ledger;", "uint256 ledger;", ESCROW),
+    Mutant(
+        "frozen-ahead",
+        "contracts/libraries/Market.sol",
+        "if (a.isDone(s.standing.rentIndex + b.ticks())) return true;",
+        "",
+        WALRAS,
+        (AHEAD,),
+    ),
+    Mutant(
+        "owed-ahead",
+        "contracts/libraries/Market.sol",
+        "|| a.batch() > index",
+        "",
+        WALRAS,
+        (AHEAD,),
+    ),
     market("backing", "else if (b.live() == 0) {", "else if (false) {", SEALS),
     market("committed", "if (offset >= LOCK_IN) revert", "if (false) revert", CLOCK),
     market("key-twice", "_s.keyUsed[x] = true;", "", CLOCK),

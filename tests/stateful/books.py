@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from tests.reference import phases
 from tests.reference.formulae import least_house_cash
+from tests.stateful.holders import STANDING, Holder, Piece, Progress
 
 CASH: Final = 65_535
 ALL: Final = 2**256 - 1
 NOBODY: Final = "0x0000000000000000000000000000000000000000"
 X40: Final = 2**40
 X44: Final = 2**44
-STANDING, PAUSED, UNCOVERED, AMENDED = 1, 2, 4, 8
 
 
 class Refusal(Exception):  # noqa: N818  no error: what must happen
@@ -29,36 +29,6 @@ class Refusal(Exception):  # noqa: N818  no error: what must happen
     @property
     def error(self) -> tuple[Any, ...]:
         return self.args
-
-
-@dataclass
-class Holder:
-    """An account. `lots` by product; `home` is the first product it ever held.
-
-    `batch` is the rent mark of a submission that stands, and `cash` is before the rent since then.
-    """
-
-    cash: int = 0
-    lots: dict[int, int] = field(default_factory=dict)
-    home: int | None = None
-    batch: int = 0
-    units: int = 0
-    flags: int = 0
-    seal_hash: bytes = bytes(32)
-    amendment: tuple[bytes, int, int] = (bytes(32), 0, 0)  # seal hash, batch, units
-    body: bytes = b""  # that stands
-    done: tuple[int, ...] = ()
-    claimable: int = 0
-
-    @property
-    def stands(self) -> bool:
-        """Live in every batch, and paying rent."""
-        return self.flags & (STANDING | PAUSED) == STANDING
-
-    def pending(self, batch: int) -> int:
-        """Units of an amendment in this batch."""
-        _, sealed_in, units = self.amendment
-        return units if self.flags & AMENDED and sealed_in == batch else 0
 
 
 @dataclass
@@ -105,7 +75,6 @@ class Round:
     settled: bool = False
     closed: bool = False
     pot: int = 0
-    unapplied: int = 0
 
 
 @dataclass
@@ -143,14 +112,15 @@ class Books:
     standing: int = 0  # accounts that stand and are not paused
     standing_units: int = 0
     rent_index: int = 0
-    runs: dict[tuple[int, str], tuple[bytes, list[Any]]] = field(default_factory=dict)
-    pieces: list[tuple[bytes, list[str]]] = field(default_factory=list)  # effects, and of whom
-    digests: bytes = bytes(32)
+    runs: dict[tuple[int, str], Progress] = field(default_factory=dict)
+    pieces: tuple[Piece, ...] = ()  # of the run that was written ahead or left something to apply
     keys: dict[int, tuple[int, int]] = field(default_factory=dict)
     secrets: dict[int, int] = field(default_factory=dict)
     outcomes: dict[int, bytes] = field(default_factory=dict)
     settlement: dict[str, Any] = field(default_factory=dict)  # the last, as the reference gives it
     due: dict[str, Holder] = field(default_factory=dict)  # what accounts become once it is applied
+    ahead: dict[str, Holder] = field(default_factory=dict)  # what they show, but are not yet
+    rested: set[str] = field(default_factory=set)  # of the last settlement in chunks: left alone
 
     # ---------------------------------------------------------------------------------- time
 
@@ -181,11 +151,16 @@ class Books:
         )
 
     def frozen(self, owner: str) -> bool:
-        """Live, and between lock-in and the end of its batch, or until it has its part of that."""
+        """Live, and between lock-in and the end of its batch, or until it has its part of that.
+
+        Of whom a run has left alone, until all have theirs. Also what is written ahead.
+        """
+        if owner in self.ahead:
+            return True
         if not self.alive(owner):
             return False
-        if self.round.unapplied:
-            return owner in self.due
+        if self.due:
+            return owner in self.due or owner in self.rested
         if self.finished:
             return False
         return phases.LOCKED_IN <= self.phase(self.round.number) <= phases.FALLBACK
@@ -202,11 +177,13 @@ class Books:
     def holder(self, owner: str) -> Holder:
         return self.holders.setdefault(owner, Holder())
 
+    def shown(self, owner: str) -> Holder:
+        """The account as it is stored: of one that is written ahead, what it is not yet."""
+        return self.ahead.get(owner) or self.holder(owner)
+
     def balance(self, owner: str, asset: int) -> int:
-        holder = self.holder(owner)
-        if asset == CASH:
-            return max(0, holder.cash - self.owed(owner))
-        return holder.lots.get(asset, 0)
+        held = ledger(self.holder(owner), asset)
+        return max(0, held - self.owed(owner)) if asset == CASH else held
 
     @property
     def rent(self) -> int:
@@ -272,6 +249,11 @@ class Books:
         return self.round.live == 0 or self.round.settled
 
     @property
+    def unapplied(self) -> int:
+        """Accounts that wait for their part of a settlement, or are written ahead of one."""
+        return len(self.due) + len(self.ahead)
+
+    @property
     def claimants(self) -> list[str]:
         """Those who have cash to claim."""
         return [owner for owner, holder in self.holders.items() if holder.claimable]
@@ -279,7 +261,8 @@ class Books:
     def claims(self, asset: int) -> int:
         """What everybody may claim of an asset: custody, to the last ulp (S1, S2).
 
-        Of an account that waits for its part of a settlement, what it then has.
+        Of an account that waits for its part of a settlement, what it then has; of one that is
+        written ahead, what it had.
         """
         held = sum(self.lasting(owner, asset) for owner in self.holders)
         if asset != CASH:
@@ -291,8 +274,12 @@ class Books:
         """Balance once everything is applied."""
         if owner not in self.due:
             return self.balance(owner, asset)
-        holder = self.due[owner]
-        return holder.cash if asset == CASH else holder.lots.get(asset, 0)
+        return ledger(self.due[owner], asset)
+
+
+def ledger(holder: Holder, asset: int) -> int:
+    """What is stored of an asset, before rent."""
+    return holder.cash if asset == CASH else holder.lots.get(asset, 0)
 
 
 VOID_PAID: Final = (1).to_bytes(32)

@@ -13,11 +13,12 @@ from functools import cache
 from typing import Any
 
 from tests.reference import phases, secp256k1
-from tests.stateful.books import STANDING, VOID_PAID, VOID_UNPAID, X40, Refusal, Round
-from tests.stateful.settlements import Settlements
+from tests.stateful.books import VOID_PAID, VOID_UNPAID, X40, Refusal, Round
+from tests.stateful.chunked import Chunked
+from tests.stateful.holders import STANDING
 
 
-class Ghost(Settlements):
+class Ghost(Chunked):
     """The key and void batches, on top of all the rest."""
 
     def after(self, sender: str, name: str, args: Sequence[Any]) -> Ghost:
@@ -67,7 +68,8 @@ class Ghost(Settlements):
     def compensate(self, _sender: str, owner: str) -> None:
         holder = self.holder(owner)
         sealed = holder.batch and not holder.flags & STANDING
-        if not sealed or self.outcomes.get(holder.batch) != VOID_PAID:
+        paid = self.outcomes.get(holder.batch) == VOID_PAID
+        if not sealed or not paid or owner in self.ahead:
             raise Refusal("NothingDue", owner)
         holder.batch = 0
         holder.claimable += self.terms["compensation"] * X40
@@ -83,10 +85,14 @@ class Ghost(Settlements):
         due = paying * self.terms["compensation"] * X40
         paid = 0 < due <= self.bond - reward
         due = due if paid else 0
-        self.burn(self.bond - reward - due + pot)
+        rest = self.bond - reward - due + pot
+        waiting = len(self.ahead) if hit else 0
+        gas = 14_000 * self.base_fee * self.terms["cash_per_wei"]
+        kept = min(rest // waiting, gas) * waiting if waiting else 0  # for who restores
+        self.burn(rest - kept)
         self.bond, self.reserved = 0, self.reserved + due
         if hit:
-            self.round = Round(batch, ticks=self.round.ticks, closed=True)
+            self.round = Round(batch, ticks=self.round.ticks, closed=True, pot=kept)
         self.outcomes[batch] = VOID_PAID if paid else VOID_UNPAID
         self.holder(sender).claimable += reward
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.reference import phases, sealing
-from tests.stateful.books import AMENDED, PAUSED, STANDING, X40, Holder, Refusal, Round
+from tests.stateful.books import X40, Refusal, Round
 from tests.stateful.escrow import Escrow
+from tests.stateful.holders import AMENDED, PAUSED, STANDING, Holder
 
 
 class Lifecycle(Escrow):
@@ -49,7 +50,7 @@ class Lifecycle(Escrow):
 
     def cancel(self, sender: str) -> None:
         holder, batch = self.holder(sender), self.round.number
-        if holder.flags & STANDING:
+        if self.shown(sender).flags & STANDING:
             self._thawed(sender)
             if not holder.flags & PAUSED:
                 self._leave(holder)
@@ -74,7 +75,7 @@ class Lifecycle(Escrow):
 
     def resume(self, sender: str) -> None:
         holder, batch = self.holder(sender), self.round.number
-        if not holder.flags & STANDING:
+        if not self.shown(sender).flags & STANDING:
             raise Refusal("NotStanding", sender)
         if not holder.flags & PAUSED:
             raise Refusal("NotPaused", sender)
@@ -104,8 +105,8 @@ class Lifecycle(Escrow):
             raise Refusal("AlreadyOpen", batch)
         if not self.finished:
             raise Refusal("VoidUnclosed", last.number)
-        if last.unapplied:
-            raise Refusal("Unapplied", last.number, last.unapplied)
+        if self.unapplied:
+            raise Refusal("Unapplied", last.number, self.unapplied)
         if batch not in self.keys:
             raise Refusal("KeyMissing", batch)
         if batch in self.outcomes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,34 +11,42 @@ from hypothesis.stateful import initialize
 from tests.reference import phases
 from tests.stateful import strategies as some
 from tests.stateful.books import CASH, X40
+from tests.stateful.chunk_moves import ChunkMoves
 from tests.stateful.escrow_moves import EscrowMoves
 from tests.stateful.setting import BIDDERS
-from tests.stateful.standing_moves import StandingMoves
 from tests.stateful.table import IDLE, move
 from tests.stateful.world import key_of
 from walras.auths import Auth, Leg, Limits, Step, Submission
 
 
-def _pair() -> Iterator[tuple[str, Submission]]:
-    """Orders that meet for some batches, one of them until its limit."""
+def _trio() -> Iterator[tuple[str, Submission]]:
+    """Orders that meet for some batches, one of them until its limit, and one that rests."""
     side = (Step(10, 0),)
     buy = Auth((Leg(0, 1),), 102 * X40, 0, side, (), Limits(0, 25))
     yield "ann", Submission((buy,), standing=True)
     yield "bob", Submission((Auth((Leg(0, 1),), 98 * X40, 0, (), side),), standing=True)
+    yield "cat", Submission((Auth((Leg(0, 1),), X40, 0, side, ()),), standing=True)
 
 
-PAIR = dict(_pair())
+TRIO = dict(_trio())
+BEGINNINGS = (
+    ("chunks", "at once", "chunks"),
+    ("begins again", "settles"),
+    ("is late", "is undone"),
+    ("is undone", "settles"),
+    ("is gone", "chunks"),
+)
 
 
-class MarketMachine(EscrowMoves, StandingMoves):
+class MarketMachine(EscrowMoves, ChunkMoves):
     """All moves. Each makes its calls through `World.attempt`: to the contract and to the ghost."""
 
 
-class StandingMachine(StandingMoves):
+class StandingMachine(ChunkMoves):
     """A market in good order, in which submissions stand for many batches."""
 
-    @initialize(keys=st.just(4), lies=some.chunk_lies)
-    def open_standing_market(self, keys: int, lies: list[str]) -> None:
+    @initialize(keys=st.just(4), lasts=st.sampled_from(BEGINNINGS), lies=some.chunk_lies)
+    def open_standing_market(self, keys: int, lasts: Sequence[str], lies: list[str]) -> None:
         """Everybody is rich enough for many batches of rent; two trade with each other."""
         for batch in range(1, keys + 1):
             self.act("operator", "registerKey", batch, *key_of(self.world, batch))
@@ -48,7 +56,7 @@ class StandingMachine(StandingMoves):
                 self.act(who, "deposit", asset, self.base_units(asset, count))
         self.world.warp(self.world.ghost.start(1))
         how = {"wishes": [], "opener": "cat", "settlers": ["ann", "bob"], "size": 1, "lies": lies}
-        self.days(["chunks", "at once", "chunks"], PAIR, **how)
+        self.days(lasts, TRIO, **how, fee=1 << 16)
 
     @initialize()
     def open_market(self) -> None:
@@ -70,7 +78,7 @@ class StandingMachine(StandingMoves):
         opener=some.names,
         lasts=st.lists(
             st.sampled_from(
-                ("at once", "chunks", "chunks", "chunks", "at once", "void", "clearing")
+                ("at once", "chunks", "chunks", "chunks", "void", "clearing", *some.STORIES)
             ),
             min_size=1,
             max_size=2,
@@ -78,8 +86,9 @@ class StandingMachine(StandingMoves):
         settlers=st.lists(some.names, min_size=1, max_size=3),
         size=st.integers(1, 3),
         lies=some.chunk_lies,
+        fee=some.base_fees,
     )
-    def days(self, lasts: list[str], orders: dict[str, Submission], **how: Any) -> None:
+    def days(self, lasts: Sequence[str], orders: dict[str, Submission], **how: Any) -> None:
         """Some batches in a row; the orders come with the first."""
         for n, last in enumerate(lasts):
             self.day(last, {} if n else orders, **how)
@@ -93,11 +102,10 @@ class StandingMachine(StandingMoves):
         settlers: list[str],
         size: int,
         lies: list[str],
+        fee: int = 0,
     ) -> None:
-        """A batch with what stands and some more; what waits is applied before."""
-        for chunk in range(len(self.world.ghost.pieces) if self.world.ghost.round.unapplied else 0):
-            if self.world.ghost.round.unapplied:
-                self.act(opener, "applyChunk", *self.application(chunk))
+        """A batch with what stands and some more; what waits or is ahead is seen to before."""
+        self.clear_up(opener)
         if self.stage != phases.OPEN:
             self.begin_a_batch(True)
         self.refill()
@@ -119,3 +127,5 @@ class StandingMachine(StandingMoves):
             self.settle(settlers[0], [], 0)
         if last == "chunks":
             self.settle_in_chunks(settlers, size, 9, lies)
+        if last in some.STORIES:
+            self.operator_in_chunks(last, settlers, size, lies, fee)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from tests.stateful.chunk_moves import ChunkMoves
 from tests.stateful.machine import MarketMachine
 from tests.stateful.setting import PHASES, Tally
 from tests.stateful.standing_moves import StandingMoves
+from tests.stateful.ways import WAYS
 from walras.chain.artifacts import load
 
 CALLS: Final = (
     *("deposit", "depositWithPermit", "depositAndSeal", "withdraw", "claim"),
-    *("open", "pause", "resume", "verify", "applyChunk"),
+    *("open", "pause", "resume", "verify", "applyChunk", "restoreChunk"),
     *("seal", "cancel", "registerKey", "reveal", "reportLeak", "settle", "closeVoid", "compensate"),
     *("fundHouse", "drawHouse", "addBond", "drawBond", "list", "resetScale"),
 )
@@ -47,12 +49,12 @@ def rules() -> set[str]:
 def unseen(tally: Tally, *, everything: bool) -> list[str]:
     """What a run should have exercised and has not.
 
-    `everything` asks for each call both ways, each error and each reason to be void.
+    `everything` asks for each call both ways, each error, each reason to be void, each of WAYS.
     """
     seen = {outcome for _, outcome in tally.calls}
     done = {name for name, outcome in tally.calls if outcome == "ok"}
     refused = {name for name, outcome in tally.calls if outcome != "ok"}
-    rare = set() if everything else set(vars(StandingMoves))
+    rare = set() if everything else {*vars(StandingMoves), *vars(ChunkMoves)}
     missing = [f"move {name}" for name in rules() - rare - set(tally.rules)]
     missing += [f"phase {name}" for name in set(PHASES.values()) - set(tally.phases)]
     missing += [] if tally.matched else ["a batch in which something was bought"]
@@ -60,6 +62,7 @@ def unseen(tally: Tally, *, everything: bool) -> list[str]:
         missing += [f"{name} accepted" for name in set(CALLS) - done]
         missing += [f"{name} refused" for name in set(CALLS) - refused]
         missing += [f"error {e}" for e in ERRORS - ELSEWHERE - seen]
+        missing += [f"way {way}" for way in set(WAYS) - set(tally.ways)]
         missing += [f"void {VOIDS[reason]}" for reason in set(VOIDS) - set(tally.voids)]
     return sorted(missing)
 
@@ -84,6 +87,8 @@ def _lines(tally: Tally) -> Iterator[str]:
     yield "\n| submission in a settled batch | count |\n|---|--:|"
     yield f"| trades | {tally.traded:,} |"
     yield from (f"| void: {name} | {tally.voids[reason]:,} |" for reason, name in VOIDS.items())
+    yield "\n| in chunks | count |\n|---|--:|"
+    yield from (f"| {way} | {tally.ways[way]:,} |" for way in WAYS)
     yield f"\nSomething was bought in {tally.matched:,} of the settled batches.\n"
     yield "| move | steps |\n|---|--:|"
     yield from (f"| {name} | {count:,} |" for name, count in sorted(tally.rules.items()))

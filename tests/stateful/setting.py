@@ -70,6 +70,7 @@ class Tally:
     phases: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     voids: Counter[int] = field(default_factory=Counter)
+    ways: Counter[str] = field(default_factory=Counter)  # of WAYS
 
     def outcomes(self, name: str) -> dict[str, int]:
         """Outcome -> count of a call."""

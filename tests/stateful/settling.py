@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.reference import certificate, clearing, standing
-from tests.stateful.books import STANDING
 from tests.stateful.ghost import Ghost
+from tests.stateful.holders import STANDING
 from tests.stateful.items import Item, written
 
 

@@ -11,6 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.stateful.machine import MarketMachine, StandingMachine
 from tests.stateful.report import report, unseen
 from tests.stateful.setting import Tally
+from tests.stateful.ways import WAYS
 from tests.stateful.world import World
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
@@ -45,7 +46,8 @@ def test_what_stands_is_what_the_ghost_says(
 ) -> None:
     """Progress, limits, rent, amendments, chunks: exact after every step (S1 to S4, S7)."""
     monkeypatch.setattr(StandingMachine, "base", market, raising=False)
-    stood, chunked = tally.stood, tally.chunked
+    stood, chunked, ways = tally.stood, tally.chunked, tally.ways.copy()
     run_state_machine_as_test(StandingMachine, settings=settings() if CAMPAIGN else SHORT)
     assert tally.stood - stood > 100
     assert tally.chunked - chunked > 50
+    assert set(tally.ways - ways) == set(WAYS)

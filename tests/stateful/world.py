@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from eth_utils.address import to_checksum_address
@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 
 from tests.contract.node import Chain, Receipt
 from tests.contract.support import Bench, new_libraries, new_market, new_token, storage_slot
-from tests.stateful.books import ALL, CASH, X40, Holder, Refusal, Round, Token, Vault
+from tests.stateful.books import ALL, CASH, X40, Refusal, Token, Vault
 from tests.stateful.ghost import Ghost
 from tests.stateful.setting import (
     ADDRESSES,
@@ -33,6 +33,8 @@ from tests.stateful.setting import (
     Tally,
 )
 from tests.stateful.survey import Question, ask
+from tests.stateful.views import expected
+from tests.stateful.ways import Trail
 from walras.sealing import public_key
 
 
@@ -43,6 +45,7 @@ class World:
     bench: Bench
     ghost: Ghost
     tally: Tally
+    trail: Trail = field(default_factory=Trail)
 
     # --------------------------------------------------------------------------------- acting
 
@@ -62,6 +65,8 @@ class World:
             assert found == expected, f"{name}{args}: contract {found}, ghost {expected}"
         else:
             receipt = self.bench.do(sender, name, *args, base_fee=self.ghost.base_fee)
+            self.tally.ways.update(self.trail.follow(name, sender, self.ghost, after))
+            count = self.ghost.unapplied - after.unapplied
             self.ghost = after
             if name == "settle":
                 self.check_voids(receipt)
@@ -69,6 +74,9 @@ class World:
             if name == "verify" and self.ghost.round.settled:
                 self.check_settled(sender, receipt, args[0], *args[3:5])
                 self.tally.chunked += 1
+            if name in WRITES:
+                said = {"batch": args[0], "caller": sender, "chunk": args[2], "accounts": count}
+                assert receipt.event(WRITES[name]) == said
         self.tally.calls[name, expected[0] if expected else "ok"] += 1
         self.tally.phases[PHASES[self.ghost.phase(max(self.ghost.current, 1))]] += 1
         return expected
@@ -156,7 +164,7 @@ class World:
 
     def check(self) -> None:
         """The contract's state is the ghost's, and the claims are exactly what is there."""
-        self._compare(self.expected(), self.ghost)
+        self._compare(expected(self.ghost, self.bench.market), self.ghost)
         ghost = self.ghost
         for asset, vault in ghost.vaults.items():
             claims = ghost.claims(asset)
@@ -187,56 +195,6 @@ class World:
             if is_ != must
         ]
         assert not wrong, "\n".join(wrong)
-
-    def expected(self) -> dict[Question, Any]:
-        """Every view of the contract and of the tokens, with what the ghost says of it."""
-        ghost, market = self.ghost, self.bench.market
-        views: dict[tuple[str, tuple[Any, ...]], Any] = {
-            ("batch", ()): _round(ghost.round),
-            ("treasury", ()): (
-                *(ghost.house_cash, ghost.bond, ghost.short_houses),
-                *(ghost.burnt, ghost.reserved),
-            ),
-            ("standing", ()): (ghost.standing, ghost.standing_units, ghost.rent_index),
-            ("digestsHash", ()): ghost.digests,
-            ("productsListed", ()): len(ghost.lines),
-            ("leastHouseCash", ()): ghost.least_house_cash,
-            ("currentBatch", ()): ghost.current,
-            ("admissionFee", (10,)): ghost.fees(10 + _used(ghost), 10),
-        }
-        for batch in {0, ghost.round.number, *range(max(ghost.current - 1, 0), ghost.current + 3)}:
-            views["phase", (batch,)] = ghost.phase(batch)
-            views["keyHash", (batch,)] = _key_hash(ghost.keys.get(batch))
-            views["secret", (batch,)] = ghost.secrets.get(batch, 0)
-            views["outcome", (batch,)] = ghost.outcomes.get(batch, bytes(32))
-            views["batchId", (batch,)] = ghost.ids[batch]
-        for batch in (ghost.current, ghost.current + 1):
-            views["productCount", (batch,)] = ghost.product_count(batch)
-        for asset, vault in ghost.vaults.items():
-            views["listing", (asset,)] = (
-                *(vault.token.lower(), vault.unit),
-                *(vault.custody, vault.cap),
-            )
-        for k, line in enumerate(ghost.lines):
-            bits = (line.tick_bps, line.depth_log2, line.house_log2)
-            views["product", (k,)] = (line.house, line.reference, line.scale, *bits)
-        for owner in ADDRESSES.values():
-            holder = ghost.holder(owner)
-            views["account", (owner,)] = _account(holder)
-            views["claimable", (owner,)] = holder.claimable
-            views["rentOwed", (owner,)] = ghost.owed(owner)
-            views["amendment", (owner,)] = holder.amendment
-            now = (ghost.round.number, owner)
-            views["runHash", now] = ghost.runs.get(now, (bytes(32),))[0]
-            views["isFrozen", (owner,)] = ghost.frozen(owner)
-            for asset in ghost.vaults:
-                views["balanceOf", (owner, asset)] = ghost.balance(owner, asset)
-        questions = {("Walras", market, name, args): v for (name, args), v in views.items()}
-        for vault in ghost.vaults.values():
-            for owner in (*ADDRESSES.values(), market):
-                held = ghost.tokens[vault.token].balances.get(owner, 0)
-                questions["MockToken", vault.token, "balanceOf", (owner,)] = held
-        return questions
 
 
 def open_world(chain: Chain, tally: Tally) -> World:
@@ -283,23 +241,7 @@ _PERMIT: Final = keccak(
 )
 
 
-def _used(ghost: Ghost) -> int:
-    return ghost.round.units if ghost.round.number == ghost.current else ghost.standing_units
-
-
-def _round(r: Round) -> tuple[Any, ...]:
-    return r.number, r.live, r.units, r.ticks, r.settled, r.closed, r.pot, r.unapplied
-
-
-def _account(holder: Holder) -> tuple[Any, ...]:
-    home = 0 if holder.home is None else holder.home + 1
-    at_home = 0 if holder.home is None else holder.lots.get(holder.home, 0)
-    mine = (holder.batch, holder.units, holder.flags, holder.seal_hash)
-    return holder.cash, at_home, home, *mine
-
-
-def _key_hash(key: tuple[int, int] | None) -> bytes:
-    return keccak(key[0].to_bytes(32) + key[1].to_bytes(32)) if key else bytes(32)
+WRITES: Final = {"applyChunk": "Applied", "restoreChunk": "Restored"}
 
 
 def _slot_of(product: int) -> str:
