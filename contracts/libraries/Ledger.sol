@@ -69,8 +69,8 @@ library Ledger {
     {
         unchecked {
             bool covered = r.cover <= a.cash;
-            uint256 pair = type(uint256).max;
-            (uint256 slot, uint256 word, uint256 home) = (0, 0, a.homeProduct);
+            uint256 room = r.gasLimit - r.gas;
+            (uint256 pair, uint256 slot, uint256 word, uint256 home) = (type(uint256).max, 0, 0, a.homeProduct);
             (Entry memory e, Entry[] memory entries) = (r.entry, r.entries);
             for (uint256 i = r.count; i != 0; --i) {
                 assembly ("memory-safe") {
@@ -78,22 +78,19 @@ library Ledger {
                     e := mload(entries)
                 }
                 uint256 id = e.line.id;
-                uint256 balance;
-                if (home == id + 1) {
-                    balance = a.home;
-                } else {
+                uint256 balance = a.home;
+                if (home != id + 1) {
                     if (id >> 1 != pair) {
                         pair = id >> 1;
-                        uint256 gas = r.gas + WORD_GAS;
-                        r.gas = gas;
-                        if (gas > r.gasLimit) return Reasons.OVERSIZED;
+                        if (room < WORD_GAS) return Reasons.OVERSIZED;
+                        room -= WORD_GAS;
                         (slot, word) = _load(ledger.pairs[owner], pair);
                     }
                     (e.slot, e.word) = (slot, word);
                     balance = (word >> _shift(id)) & type(uint128).max;
                 }
                 e.balance = balance;
-                if (e.cover > balance) covered = false;
+                covered = Wire.both(covered, e.cover <= balance);
             }
             return covered ? Reasons.NONE : Reasons.UNCOVERED;
         }

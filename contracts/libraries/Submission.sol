@@ -38,6 +38,7 @@ struct Input {
     uint256 shadowCount;
     uint256 done; // address of the progress of each auth with limits, i128 each, within its limits
     uint256 doneCount; // 0: no progress yet
+    bool known; // rules 1 to 6 and 8 hold, at whatever prices: those that look at the body alone are not looked at
 }
 
 /// @dev What a submission asks of one of its products, and gets at the posted prices.
@@ -105,13 +106,14 @@ library Submission {
         if (input.shadowCount != needed) revert IWalras.ShadowsMismatch(input.shadowCount, needed);
     }
 
-    /// @dev The same for who gives no shadow prices: they are zero.
+    /// @dev The same for who gives no shadow prices: the reason does not depend on them.
     function decode(Reading memory r, Board.Data memory board, Input memory input) internal pure returns (uint256) {
         unchecked {
             uint256 pos = _head(r, board, input);
             if (pos == 0) return r.reason;
             uint256 link;
-            if (r.costs != 0) {
+            bool coupled = r.costs != 0;
+            if (coupled) {
                 uint256 end = Costs.read(r, input, pos);
                 if (end == 0) return r.reason;
                 (r.end, link) = (end, r.coupling.links);
@@ -119,11 +121,13 @@ library Submission {
             for (uint256 left = r.auths; left != 0; --left) {
                 pos = _auth(r, pos, link);
                 if (pos == 0) return r.reason;
-                link += Costs.LINK_SIZE; // without costs it is of no use
+                if (coupled) link += Costs.LINK_SIZE;
             }
-            if (Wire.either(pos != r.end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
+            if (!input.known) {
+                if (Wire.either(pos != r.end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
+            }
             r.complete = r.ended == r.auths;
-            if (r.costs != 0) Costs.weigh(r);
+            if (coupled) Costs.weigh(r);
             return Reasons.NONE;
         }
     }
@@ -134,69 +138,79 @@ library Submission {
         return 0;
     }
 
-    /// @dev Rules 1 to 3. @return pos of the first auth
+    /// @dev Ends reading. @return false, as every function that looks at a rule does if it does not hold
+    function fail(Reading memory r, uint256 reason) internal pure returns (bool) {
+        r.reason = reason;
+        return false;
+    }
+
+    /// @dev Products and how many auths and costs. @return pos of the first auth
     function _head(Reading memory r, Board.Data memory board, Input memory input) private pure returns (uint256 pos) {
         unchecked {
             assembly ("memory-safe") {
                 calldatacopy(add(r, 512), calldatasize(), 416) // zeros, from `headed` on
             }
-            (uint256 list, uint256 end) = (input.pos, input.end);
+            uint256 list = input.pos;
             uint256 word = Wire.load(list);
             uint256 count = (word >> 200) & 255;
             list += HEAD;
-            pos = list + 2 * count + 2;
-            (r.input, r.end) = (input, end);
-            if (pos > end) return quit(r, Reasons.MALFORMED);
-            uint256 auths = Wire.load(pos - 2) >> 248;
-            uint256 costs = Wire.load(pos - 1) >> 248;
+            uint256 end = list + 2 * count;
+            // read before it is known whether it lies within: there is room behind the body
+            uint256 next = Wire.load(end);
+            (r.input, r.end) = (input, input.end);
             (r.kind, r.validUntil) = (word >> 248, (word >> 208) & type(uint40).max);
-            (r.count, r.auths, r.costs) = (count, auths, costs);
-            bool few = Wire.either(count - 1 >= MAX_LISTED, auths - 1 >= MAX_LISTED);
-            if (Wire.either(Wire.either(r.kind > 1, costs > MAX_COSTS), few)) return quit(r, Reasons.MALFORMED);
-            {
-                (uint256 length, uint256 units) = (input.length, input.units);
-                uint256 limit = units * UNIT_GAS;
-                uint256 gas = SUBMISSION_GAS + STAND_GAS * r.kind + BYTE_GAS * length + PRODUCT_GAS * count;
-                (r.gas, r.gasLimit) = (gas, limit);
-                length += ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
-                if (Wire.either(gas > limit, length > UNIT_BYTES * units)) return quit(r, Reasons.OVERSIZED);
-            }
-            if (count > r.entries.length) r.entries = new Entry[](count);
-            if (!_list(r, board, list)) return quit(r, Reasons.MALFORMED);
+            (r.count, r.auths, r.costs) = (count, next >> 248, Wire.octet(next, 1));
+            if (input.known) r.gasLimit = type(uint256).max;
+            else if (!_admits(r, board, list, end)) return 0;
             r.headed = true;
+            if (count > r.entries.length) r.entries = new Entry[](count);
+            _find(r.entries, board.places, list, end);
+            return end + 2;
         }
     }
 
-    /// @dev Rule 3, and the entries of the products.
-    function _list(Reading memory r, Board.Data memory board, uint256 list) private pure returns (bool) {
+    /// @dev Rules 1 to 3. @param list of the products @param end of that
+    function _admits(Reading memory r, Board.Data memory board, uint256 list, uint256 end) private pure returns (bool) {
         unchecked {
-            uint256 end = list + 2 * r.count;
+            Input memory input = r.input;
+            (uint256 count, uint256 costs) = (r.count, r.costs);
+            bool few = Wire.either(count - 1 >= MAX_LISTED, r.auths - 1 >= MAX_LISTED);
+            bool bad = Wire.either(Wire.either(r.kind > 1, costs > MAX_COSTS), few);
+            if (Wire.either(bad, end + 2 > r.end)) return fail(r, Reasons.MALFORMED);
+            (uint256 length, uint256 units) = (input.length, input.units);
+            uint256 limit = units * UNIT_GAS;
+            uint256 gas = SUBMISSION_GAS + STAND_GAS * r.kind + BYTE_GAS * length + PRODUCT_GAS * count;
+            (r.gas, r.gasLimit) = (gas, limit);
+            length += ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
+            if (Wire.either(gas > limit, length > UNIT_BYTES * units)) return fail(r, Reasons.OVERSIZED);
             uint256 next;
             bool falls;
             assembly ("memory-safe") {
-                for { let pos := list } lt(pos, end) { pos := add(pos, 2) } {
-                    let id := shr(240, mload(pos))
+                for {} lt(list, end) { list := add(list, 2) } {
+                    let id := shr(240, mload(list))
                     falls := or(falls, lt(id, next))
                     next := add(id, 1)
                 }
             }
-            (Entry[] memory entries, Line[] memory places) = (r.entries, board.places);
-            if (Wire.either(falls, next > places.length)) return false;
-            assembly ("memory-safe") {
-                // id < places.length, as many entries as products
-                for { places := add(places, 32) } lt(list, end) { list := add(list, 2) } {
-                    let line := mload(add(places, shl(5, shr(240, mload(list)))))
-                    if iszero(line) { break } // not posted
-                    mstore(add(line, 224), 1) // used
-                    entries := add(entries, 32)
-                    let e := mload(entries)
-                    mstore(e, line)
-                    calldatacopy(add(e, 32), calldatasize(), 160) // zeros
-                }
-            }
-            if (list != end) revert IWalras.PriceMissing(uint16(Wire.load(list) >> 240));
+            if (Wire.either(falls, next > board.places.length)) return fail(r, Reasons.MALFORMED);
             return true;
         }
+    }
+
+    /// @dev Begins the entries of the products listed: ids of products that exist, no more than there are entries.
+    function _find(Entry[] memory entries, Line[] memory places, uint256 list, uint256 end) private pure {
+        assembly ("memory-safe") {
+            for { places := add(places, 32) } lt(list, end) { list := add(list, 2) } {
+                let line := mload(add(places, shl(5, shr(240, mload(list)))))
+                if iszero(line) { break } // not posted
+                mstore(add(line, 224), 1) // used
+                entries := add(entries, 32)
+                let e := mload(entries)
+                mstore(e, line)
+                calldatacopy(add(e, 32), calldatasize(), 160) // zeros
+            }
+        }
+        if (list != end) revert IWalras.PriceMissing(uint16(Wire.load(list) >> 240));
     }
 
     /// @dev Rule 4 (a), by the heads alone. An auth has more bytes than its head: if one does not lie within, nor does what it would be followed by.
@@ -217,7 +231,7 @@ library Submission {
         }
     }
 
-    /// @dev Rule 5 for an auth, and its demand. @return next behind it
+    /// @dev An auth's demand. @return next behind it
     /// @param link of the auth, if there are costs
     function _auth(Reading memory r, uint256 pos, uint256 link) private pure returns (uint256 next) {
         unchecked {
@@ -226,24 +240,15 @@ library Submission {
             pos += AUTH_HEAD;
             uint256 legs = Wire.octet(head, 1);
             uint256 limits = pos + Wire.TERM_BYTES * legs; // behind the legs
-            uint256 curve;
-            {
-                uint256 flags = Wire.octet(head, 0);
-                uint256 buys = Wire.octet(head, 2);
-                uint256 sells = Wire.octet(head, 3);
-                curve = limits + LIMIT_BYTES * flags;
-                next = curve + Curve.size(buys, sells);
-                bool bad = Wire.either(Curve.shapeless(buys, sells), Wire.either(legs - 1 >= MAX_LEGS, flags > 1));
-                bad = Wire.either(next > r.end, bad);
-                uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
-                if (Wire.either(bad, gas > r.gasLimit)) return refuse(r, gas, bad);
-                r.gas = gas;
+            uint256 curve = limits + LIMIT_BYTES * Wire.octet(head, 0);
+            next = curve + Curve.size(Wire.octet(head, 2), Wire.octet(head, 3));
+            if (!r.input.known) {
+                if (!_allows(r, head, pos, next)) return 0;
             }
             (uint256 gross, uint256 tau, int256 pi) = legs == 1 ? _leg(r, pos) : _legs(r, pos, limits);
-            if (gross == 0) return quit(r, Reasons.MALFORMED);
             Curve.Data memory c = r.curve;
             int256 effective = pi;
-            if (r.costs != 0) {
+            if (link != 0) {
                 // an auth in costs answers to π = Σ w·p − Σ g·λ, with W + G in place of W
                 assembly ("memory-safe") {
                     effective := sub(pi, mload(link))
@@ -261,29 +266,59 @@ library Submission {
         }
     }
 
-    /// @dev Quits at an auth or a cost that is malformed or, if it is not, takes the gas too far.
-    function refuse(Reading memory r, uint256 gas, bool malformed) internal pure returns (uint256) {
-        if (malformed) return quit(r, Reasons.MALFORMED);
-        r.gas = gas;
-        return quit(r, Reasons.OVERSIZED);
-    }
-
-    /// @dev {_legs} of a single one.
-    function _leg(Reading memory r, uint256 pos) private pure returns (uint256 gross, uint256 tau, int256 pi) {
-        (uint256 count, Entry[] memory entries) = (r.count, r.entries);
-        assembly ("memory-safe") {
-            let leg := shr(224, mload(pos))
-            // its weight is 1
-            gross := and(eq(and(leg, 0xffffff), 1), lt(shr(24, leg), count))
-            if gross {
-                let line := mload(mload(add(add(entries, 32), shl(5, shr(24, leg)))))
-                pi := mload(add(line, 32)) // price
-                tau := mload(add(line, 64)) // tick
+    /// @dev Rule 5 for an auth, but for its prices. @param pos of its legs
+    function _allows(Reading memory r, uint256 head, uint256 pos, uint256 next) private pure returns (bool) {
+        unchecked {
+            (uint256 flags, uint256 legs) = (Wire.octet(head, 0), Wire.octet(head, 1));
+            (uint256 buys, uint256 sells) = (Wire.octet(head, 2), Wire.octet(head, 3));
+            bool bad = Wire.either(Curve.shapeless(buys, sells), Wire.either(legs - 1 >= MAX_LEGS, flags > 1));
+            bad = Wire.either(next > r.end, bad);
+            uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
+            if (Wire.either(bad, gas > r.gasLimit)) return refuse(r, gas, bad);
+            r.gas = gas;
+            (uint256 used, uint256 count) = (r.used, r.count);
+            assembly ("memory-safe") {
+                let single := eq(legs, 1) // its weight is 1
+                let least := 0
+                for { let end := add(pos, shl(2, legs)) } lt(pos, end) { pos := add(pos, 4) } {
+                    let word := mload(pos)
+                    let index := byte(0, word)
+                    let weight := sar(232, shl(8, word))
+                    let sign := sar(255, weight)
+                    let size := sub(xor(weight, sign), sign)
+                    // 1 ≤ |weight| ≤ 2^20
+                    bad := or(bad, or(or(lt(index, least), iszero(lt(index, count))), shr(20, sub(size, 1))))
+                    bad := or(bad, and(single, xor(weight, 1)))
+                    least := add(index, 1)
+                    used := or(used, shl(index, 1))
+                }
+                bad := gt(bad, 0)
             }
+            r.used = used;
+            if (bad) return fail(r, Reasons.MALFORMED);
+            return true;
         }
     }
 
-    /// @return gross {lot} W, 0 if the legs are malformed
+    /// @dev Ends reading at an auth or a cost that is malformed or, if it is not, takes the gas too far.
+    function refuse(Reading memory r, uint256 gas, bool malformed) internal pure returns (bool) {
+        if (malformed) return fail(r, Reasons.MALFORMED);
+        r.gas = gas;
+        return fail(r, Reasons.OVERSIZED);
+    }
+
+    /// @dev {_legs} of a single one, whose weight is 1.
+    function _leg(Reading memory r, uint256 pos) private pure returns (uint256 gross, uint256 tau, int256 pi) {
+        Entry[] memory entries = r.entries;
+        gross = 1;
+        assembly ("memory-safe") {
+            let line := mload(mload(add(add(entries, 32), shl(5, byte(0, mload(pos))))))
+            pi := mload(add(line, 32)) // price
+            tau := mload(add(line, 64)) // tick
+        }
+    }
+
+    /// @return gross {lot} W
     /// @return tau {cash X40} least fall of a step
     /// @return pi {cash X84} of the portfolio
     function _legs(Reading memory r, uint256 pos, uint256 end)
@@ -291,22 +326,14 @@ library Submission {
         pure
         returns (uint256 gross, uint256 tau, int256 pi)
     {
-        uint256 count = r.count;
         Entry[] memory entries = r.entries;
         assembly ("memory-safe") {
-            let next := 0
             for {} lt(pos, end) { pos := add(pos, 4) } {
                 let word := mload(pos)
-                let index := byte(0, word)
                 let weight := sar(232, shl(8, word))
                 let size := sar(255, weight)
                 size := sub(xor(weight, size), size)
-                if or(or(lt(index, next), iszero(lt(index, count))), shr(20, sub(size, 1))) {
-                    gross := 0 // 1 ≤ |weight| ≤ 2^20
-                    break
-                }
-                next := add(index, 1)
-                let line := mload(mload(add(add(entries, 32), shl(5, index))))
+                let line := mload(mload(add(add(entries, 32), shl(5, byte(0, word)))))
                 gross := add(gross, size)
                 pi := add(pi, mul(weight, mload(add(line, 32)))) // price
                 tau := add(tau, mul(size, mload(add(line, 64)))) // tick
@@ -367,11 +394,8 @@ library Submission {
     /// @dev {_fill} of a single leg, whose weight is 1.
     function _fillOne(Reading memory r, Curve.Data memory c, uint256 pos) private pure {
         Entry[] memory entries = r.entries;
-        uint256 used = r.used;
         assembly ("memory-safe") {
-            let entry := byte(0, mload(pos))
-            used := or(used, shl(entry, 1))
-            entry := mload(add(add(entries, 32), shl(5, entry)))
+            let entry := mload(add(add(entries, 32), shl(5, byte(0, mload(pos)))))
             let slot := add(entry, 32)
             mstore(slot, add(mload(slot), mload(add(c, 192)))) // cover: what can be sold
             slot := add(entry, 160)
@@ -386,20 +410,16 @@ library Submission {
             slot := add(entry, 128)
             mstore(slot, add(mload(slot), shl(1, mload(add(c, 96))))) // tolerance, if sloped
         }
-        r.used = used;
     }
 
     function _fill(Reading memory r, Curve.Data memory c, uint256 pos, uint256 end) private pure {
         Entry[] memory entries = r.entries;
-        uint256 used = r.used;
         assembly ("memory-safe") {
             let rate := mload(add(c, 64))
             let sloped := mload(add(c, 96))
             for {} lt(pos, end) { pos := add(pos, 4) } {
                 let weight := sar(232, shl(8, mload(pos)))
-                let entry := byte(0, mload(pos))
-                used := or(used, shl(entry, 1))
-                entry := mload(add(add(entries, 32), shl(5, entry)))
+                let entry := mload(add(add(entries, 32), shl(5, byte(0, mload(pos)))))
                 let sign := sar(255, weight)
                 let size := sub(xor(weight, sign), sign)
                 // cover: a positive leg delivers what is sold, a negative one what is bought
@@ -419,7 +439,6 @@ library Submission {
                 }
             }
         }
-        r.used = used;
     }
 
     /// @return {cash X40} ⌈price X40 · quantity X44⌉
