@@ -147,72 +147,80 @@ library Costs {
     /// @dev Combinations, cover and sums of all costs once the auths are read.
     function weigh(Reading memory r) internal pure {
         unchecked {
+            uint256 left = r.costs;
+            if (left == 0) return;
             (Cost memory c, Cost[] memory costs, uint256 links) = (r.cost, r.coupling.costs, r.coupling.links);
             uint256 cover = r.cover + r.auths; // the payment of each rounds up
-            for (uint256 left = r.costs; left != 0; --left) {
+            for (; left != 0; --left) {
                 assembly ("memory-safe") {
                     costs := add(costs, 32)
                     c := mload(costs)
                 }
-                int256 excess = _sum(links, c);
-                Curve.Data memory curve = c.curve;
-                (int256 bottom, int256 top, int256 shadow) = (curve.bottom, curve.top, c.shadow);
-                r.loss += curve.loss;
-                uint256 most = c.most;
-                cover += _coverUp(curve, links, c);
-                uint256 miss = Wire.abs(excess);
-                uint256 span = uint256(top - bottom) >> LOT_BITS;
-                r.costSpan += 4 * most * span; // < 2^27·2^113
-                if (shadow != (excess > 0 ? bottom : top)) {
-                    r.costLoss += miss * span; // < 2^117·2^113
-                }
-                // what clears beyond doubt; the rest is left to {check}
-                bool clear = Wire.both(miss <= c.tolerance, Wire.both(shadow >= bottom, shadow <= top));
-                if (!clear) r.unclear = true;
+                cover += _weigh(r, c, links);
             }
             r.cover = cover;
         }
     }
 
+    /// @return cover of one
+    function _weigh(Reading memory r, Cost memory c, uint256 links) private pure returns (uint256 cover) {
+        unchecked {
+            int256 excess = _sum(links, c);
+            Curve.Data memory curve = c.curve;
+            (int256 bottom, int256 top, int256 shadow) = (curve.bottom, curve.top, c.shadow);
+            r.loss += curve.loss;
+            uint256 most = c.most;
+            uint256 span = uint256(top - bottom) >> LOT_BITS;
+            r.costSpan += 4 * most * span; // < 2^27·2^113
+            uint256 miss = Wire.abs(excess);
+            if (shadow != (excess > 0 ? bottom : top)) r.costLoss += miss * span; // < 2^117·2^113
+            // what clears beyond doubt; the rest is left to {check}
+            bool clear = Wire.both(miss <= c.tolerance, Wire.both(shadow >= bottom, shadow <= top));
+            if (!clear) r.unclear = true;
+            cover = _coverUp(curve, links, c);
+            // bottom ≤ top, so this is the larger size of the two; the ends are whole X40 prices
+            if (top < -bottom) top = -bottom;
+            cover += _valueUp(uint256(top) >> LOT_BITS, most);
+        }
+    }
+
     /// @return excess {X44} s − S; the tolerance of the cost goes with it
     function _sum(uint256 links, Cost memory c) private pure returns (int256 excess) {
-        (uint256 pos, uint256 end, uint256 size) = (c.terms, c.end, LINK_SIZE);
+        (uint256 pos, uint256 end, uint256 size_) = (c.terms, c.end, LINK_SIZE);
         uint256 tolerance = 2;
-        excess = -c.curve.rate;
+        links += 128; // to the rates
         assembly ("memory-safe") {
             for {} lt(pos, end) { pos := add(pos, 4) } {
                 let word := mload(pos)
-                let curve := add(add(links, 64), mul(size, byte(0, word)))
+                let curve := add(links, mul(size_, byte(0, word)))
                 let factor := sar(232, shl(8, word))
-                excess := add(excess, mul(factor, mload(add(curve, 64)))) // rate; < 2^20·2^92
-                if mload(add(curve, 96)) {
-                    // sloped
-                    let sign := sar(255, factor)
-                    tolerance := add(tolerance, add(sub(xor(factor, sign), sign), 1))
-                }
+                excess := add(excess, mul(factor, mload(curve))) // < 2^20·2^92
+                let sign := sar(255, factor)
+                let size := add(sub(xor(factor, sign), sign), 1)
+                tolerance := add(tolerance, mul(size, mload(add(curve, 32)))) // if sloped
             }
+        }
+        unchecked {
+            excess -= c.curve.rate;
         }
         (c.excess, c.tolerance) = (excess, tolerance);
     }
 
     /// @dev Cash that λ·s moves between the auths' own values and their payments is at most: the curve's own, λ = bottom > 0 with all that can be bought
-    /// beyond it, λ = top < 0 with all that can be sold; and what s may be off.
+    /// beyond it, λ = top < 0 with all that can be sold; and, which is left to {_weigh}, what s may be off.
     function _coverUp(Curve.Data memory c, uint256 links, Cost memory cost) private pure returns (uint256 cover) {
         unchecked {
-            (int256 bid, int256 ask, int256 bottom, int256 top) = (c.bid, c.ask, c.bottom, c.top);
+            (int256 bid, int256 ask) = (c.bid, c.ask);
             if (bid > 0) {
                 uint256 bought = c.buy;
-                if (bottom > 0) bought = Wire.max(bought, _most(links, cost, 0));
+                if (c.bottom > 0) bought = Wire.max(bought, _most(links, cost, 0));
                 cover = _valueUp(uint256(bid), bought);
             }
             if (ask < 0) {
                 uint256 sold = c.sell;
-                if (top < 0) sold = Wire.max(sold, _most(links, cost, 32));
+                if (c.top < 0) sold = Wire.max(sold, _most(links, cost, 32));
                 cover = Wire.max(cover, _valueUp(uint256(-ask), sold));
             }
-            // bottom ≤ top, so this is the larger size of the two; the ends are whole X40 prices
-            if (top < -bottom) top = -bottom;
-            cover += _valueUp(uint256(top) >> LOT_BITS, cost.most);
         }
     }
 

@@ -53,27 +53,32 @@ library Curve {
         unchecked {
             (c.loss, c.sloped) = (0, false);
             if (Wire.both(counts > 255, counts & 255 != 0)) return _both(c, pos, counts, pi, window, least);
-            int256 first = int256(Wire.load(pos)) >> 128;
-            (c.bid, c.ask) = (first, first);
-            // a buyer's side is read as it is
-            uint256 sells = counts > 255 ? 0 : 1;
-            int256 sign = Wire.sign(sells != 0);
-            uint256 steps = (counts >> 8) + (counts & 255);
-            int256 end = first << LOT_BITS;
-            (uint256 rate, uint256 total, int256 left) =
-                side(c, pos + FIRST_BYTES, steps, (end - pi) * sign, window, least);
-            c.rate = int256(rate) * sign;
-            pi += left * sign;
+            // a buyer's side is read as it is, a seller's mirrored
+            uint256 sells;
+            int256 sign;
+            int256 first;
             assembly ("memory-safe") {
-                let at := add(c, shl(5, sells))
-                mstore(add(at, 160), shl(44, total)) // buy or sell
-                mstore(add(at, 224), pi) // bottom or top
-                at := sub(c, shl(5, sells))
-                mstore(add(at, 192), 0) // and the other
-                mstore(add(at, 256), end)
+                first := sar(128, mload(pos))
+                mstore(c, first) // bid
+                mstore(add(c, 32), first) // ask
+                sells := lt(counts, 256)
+                sign := sub(1, shl(1, sells))
+                counts := add(shr(8, counts), and(counts, 255))
             }
-            bool far = Wire.either(pi < LAST_PRICE, pi > -LAST_PRICE);
-            return !Wire.either(Wire.either(far, total > MAX_RATE), _tooLarge(first));
+            (uint256 rate, uint256 total, int256 last) =
+                side(c, pos + FIRST_BYTES, counts, ((first << LOT_BITS) - pi) * sign, window, least);
+            last += pi * sign;
+            assembly ("memory-safe") {
+                mstore(add(c, 64), mul(rate, sign))
+                sells := shl(5, sells)
+                let at := add(c, sells)
+                mstore(add(at, 160), shl(44, total)) // buy or sell
+                mstore(add(at, 224), mul(last, sign)) // bottom or top
+                at := sub(c, sells)
+                mstore(add(at, 192), 0) // and the other
+                mstore(add(at, 256), shl(44, first))
+            }
+            return !Wire.either(Wire.either(last < LAST_PRICE, total > MAX_RATE), _tooLarge(first));
         }
     }
 

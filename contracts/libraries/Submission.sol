@@ -127,7 +127,7 @@ library Submission {
                 if (Wire.either(pos != r.end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
             }
             r.complete = r.ended == r.auths;
-            if (coupled) Costs.weigh(r);
+            Costs.weigh(r);
             return Reasons.NONE;
         }
     }
@@ -276,19 +276,18 @@ library Submission {
             uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
             if (Wire.either(bad, gas > r.gasLimit)) return refuse(r, gas, bad);
             r.gas = gas;
+            if (legs == 1) return _allowsOne(r, pos);
             (uint256 used, uint256 count) = (r.used, r.count);
             assembly ("memory-safe") {
-                let single := eq(legs, 1) // its weight is 1
                 let least := 0
                 for { let end := add(pos, shl(2, legs)) } lt(pos, end) { pos := add(pos, 4) } {
                     let word := mload(pos)
                     let index := byte(0, word)
-                    let weight := sar(232, shl(8, word))
-                    let sign := sar(255, weight)
-                    let size := sub(xor(weight, sign), sign)
+                    let size := sar(232, shl(8, word))
+                    let sign := sar(255, size)
+                    size := sub(xor(size, sign), sign)
                     // 1 ≤ |weight| ≤ 2^20
                     bad := or(bad, or(or(lt(index, least), iszero(lt(index, count))), shr(20, sub(size, 1))))
-                    bad := or(bad, and(single, xor(weight, 1)))
                     least := add(index, 1)
                     used := or(used, shl(index, 1))
                 }
@@ -296,6 +295,16 @@ library Submission {
             }
             r.used = used;
             if (bad) return fail(r, Reasons.MALFORMED);
+            return true;
+        }
+    }
+
+    /// @dev A single leg has the weight 1.
+    function _allowsOne(Reading memory r, uint256 pos) private pure returns (bool) {
+        unchecked {
+            uint256 leg = Wire.load(pos) >> 224;
+            if (Wire.either(leg & 0xffffff != 1, leg >> 24 >= r.count)) return fail(r, Reasons.MALFORMED);
+            r.used |= 1 << (leg >> 24);
             return true;
         }
     }
