@@ -173,14 +173,13 @@ library Costs {
             uint256 span = uint256(top - bottom) >> LOT_BITS;
             r.costSpan += 4 * most * span; // < 2^27·2^113
             uint256 miss = Wire.abs(excess);
-            if (shadow != (excess > 0 ? bottom : top)) r.costLoss += miss * span; // < 2^117·2^113
             // what clears beyond doubt; the rest is left to {check}
             bool clear = Wire.both(miss <= c.tolerance, Wire.both(shadow >= bottom, shadow <= top));
             if (!clear) r.unclear = true;
-            cover = _coverUp(curve, links, c);
             // bottom ≤ top, so this is the larger size of the two; the ends are whole X40 prices
-            if (top < -bottom) top = -bottom;
-            cover += _valueUp(uint256(top) >> LOT_BITS, most);
+            cover = _valueUp(uint256(-Wire.min(-top, bottom)) >> LOT_BITS, most) + _coverUp(curve, links, c);
+            if (shadow == (excess > 0 ? bottom : top)) return cover;
+            r.costLoss += miss * span; // < 2^117·2^113
         }
     }
 
@@ -188,7 +187,9 @@ library Costs {
     function _sum(uint256 links, Cost memory c) private pure returns (int256 excess) {
         (uint256 pos, uint256 end, uint256 size_) = (c.terms, c.end, LINK_SIZE);
         uint256 tolerance = 2;
-        links += 128; // to the rates
+        unchecked {
+            links += 128; // to the rates
+        }
         assembly ("memory-safe") {
             for {} lt(pos, end) { pos := add(pos, 4) } {
                 let word := mload(pos)

@@ -276,22 +276,13 @@ library Submission {
             uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
             if (Wire.either(bad, gas > r.gasLimit)) return refuse(r, gas, bad);
             r.gas = gas;
-            if (legs == 1) return _allowsOne(r, pos);
             (uint256 used, uint256 count) = (r.used, r.count);
-            assembly ("memory-safe") {
-                let least := 0
-                for { let end := add(pos, shl(2, legs)) } lt(pos, end) { pos := add(pos, 4) } {
-                    let word := mload(pos)
-                    let index := byte(0, word)
-                    let size := sar(232, shl(8, word))
-                    let sign := sar(255, size)
-                    size := sub(xor(size, sign), sign)
-                    // 1 ≤ |weight| ≤ 2^20
-                    bad := or(bad, or(or(lt(index, least), iszero(lt(index, count))), shr(20, sub(size, 1))))
-                    least := add(index, 1)
-                    used := or(used, shl(index, 1))
-                }
-                bad := gt(bad, 0)
+            if (legs == 1) {
+                uint256 leg = Wire.load(pos) >> 224;
+                bad = Wire.either(leg & 0xffffff != 1, leg >> 24 >= count); // its weight is 1
+                used |= 1 << (leg >> 24);
+            } else {
+                (used, bad) = _legal(used, count, pos, pos + Wire.TERM_BYTES * legs);
             }
             r.used = used;
             if (bad) return fail(r, Reasons.MALFORMED);
@@ -299,13 +290,22 @@ library Submission {
         }
     }
 
-    /// @dev A single leg has the weight 1.
-    function _allowsOne(Reading memory r, uint256 pos) private pure returns (bool) {
-        unchecked {
-            uint256 leg = Wire.load(pos) >> 224;
-            if (Wire.either(leg & 0xffffff != 1, leg >> 24 >= r.count)) return fail(r, Reasons.MALFORMED);
-            r.used |= 1 << (leg >> 24);
-            return true;
+    /// @return legs products used so far
+    /// @return bad whether legs do not ascend or weigh nothing or too much
+    function _legal(uint256 used, uint256 count, uint256 pos, uint256 end) private pure returns (uint256 legs, bool bad) {
+        legs = used;
+        assembly ("memory-safe") {
+            for { let least := 0 } lt(pos, end) { pos := add(pos, 4) } {
+                let word := mload(pos)
+                let index := byte(0, word)
+                let size := sar(232, shl(8, word))
+                let sign := sar(255, size)
+                size := sub(xor(size, sign), sign)
+                // 1 ≤ |weight| ≤ 2^20
+                bad := or(bad, or(or(lt(index, least), iszero(lt(index, count))), gt(shr(20, sub(size, 1)), 0)))
+                least := add(index, 1)
+                legs := or(legs, shl(index, 1))
+            }
         }
     }
 
@@ -383,12 +383,12 @@ library Submission {
             if (bid > 0) pay = valueUp(uint256(bid), c.buy);
             if (ask < 0) pay = Wire.max(pay, valueUp(uint256(-ask), c.sell));
             r.cover += pay;
+            r.loss += c.loss;
             int256 rate = c.rate;
             if (rate != 0) {
                 r.cash += payment(pi, rate);
                 r.moves = true;
             }
-            r.loss += c.loss;
         }
     }
 
