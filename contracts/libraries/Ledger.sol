@@ -68,44 +68,52 @@ library Ledger {
         returns (uint256)
     {
         unchecked {
-            bool covered = r.cover <= a.cash;
+            bool short = r.cover > a.cash;
             uint256 room = r.gasLimit - r.gas;
-            (uint256 pair, uint256 slot, uint256 word, uint256 home) = (type(uint256).max, 0, 0, a.homeProduct);
+            (uint256 base, uint256 pair, uint256 slot, uint256 word) = (0, type(uint256).max, 0, 0);
+            uint256 home = a.homeProduct - 1;
             (Entry memory e, Entry[] memory entries) = (r.entry, r.entries);
-            for (uint256 i = r.count; i != 0; --i) {
+            for (uint256 left = r.count; left != 0; --left) {
                 assembly ("memory-safe") {
                     entries := add(entries, 32)
                     e := mload(entries)
                 }
                 uint256 id = e.line.id;
                 uint256 balance = a.home;
-                if (home != id + 1) {
+                if (id != home) {
                     if (id >> 1 != pair) {
                         pair = id >> 1;
                         if (room < WORD_GAS) return Reasons.OVERSIZED;
                         room -= WORD_GAS;
-                        (slot, word) = _load(ledger.pairs[owner], pair);
+                        if (base == 0) base = _slot(uint160(owner), _of(ledger));
+                        slot = _slot(pair, base);
+                        assembly ("memory-safe") {
+                            word := sload(slot)
+                        }
                     }
                     (e.slot, e.word) = (slot, word);
                     balance = (word >> _shift(id)) & type(uint128).max;
                 }
                 e.balance = balance;
-                covered = Wire.both(covered, e.cover <= balance);
+                short = Wire.either(short, e.cover > balance);
             }
-            return covered ? Reasons.NONE : Reasons.UNCOVERED;
+            return short ? Reasons.UNCOVERED : Reasons.NONE;
         }
     }
 
-    function _load(mapping(uint256 => uint256) storage pairs, uint256 pair)
-        private
-        view
-        returns (uint256 slot, uint256 word)
-    {
+    function _of(Data storage ledger) private view returns (uint256 slot) {
+        mapping(address => mapping(uint256 => uint256)) storage pairs = ledger.pairs;
         assembly ("memory-safe") {
-            mstore(0, pair)
-            mstore(32, pairs.slot)
+            slot := pairs.slot
+        }
+    }
+
+    /// @dev Where a mapping at slot `base` holds the value of a key.
+    function _slot(uint256 key, uint256 base) private pure returns (uint256 slot) {
+        assembly ("memory-safe") {
+            mstore(0, key)
+            mstore(32, base)
             slot := keccak256(0, 64)
-            word := sload(slot)
         }
     }
 
