@@ -85,7 +85,7 @@ library Costs {
             pos += HEAD;
             uint256 end = pos + Wire.TERM_BYTES * terms;
             next = end + Curve.size(Wire.octet(head, 1), Wire.octet(head, 2));
-            if (!r.input.known) {
+            if (!r.known) {
                 if (!_allows(r, head, pos, next)) return 0;
             }
             (c.terms, c.end, c.shadow) = (pos, end, shadow);
@@ -147,11 +147,9 @@ library Costs {
     /// @dev Combinations, cover and sums of all costs once the auths are read.
     function weigh(Reading memory r) internal pure {
         unchecked {
-            uint256 left = r.costs;
-            if (left == 0) return;
             (Cost memory c, Cost[] memory costs, uint256 links) = (r.cost, r.coupling.costs, r.coupling.links);
             uint256 cover = r.cover + r.auths; // the payment of each rounds up
-            for (; left != 0; --left) {
+            for (uint256 left = r.costs; left != 0; --left) {
                 assembly ("memory-safe") {
                     costs := add(costs, 32)
                     c := mload(costs)

@@ -65,11 +65,10 @@ library Ledger {
     function _cover(Data storage ledger, address owner, Holding memory a, Reading memory r)
         private
         view
-        returns (uint256)
+        returns (uint256 reason)
     {
         unchecked {
             bool short = r.cover > a.cash;
-            uint256 room = r.gasLimit - r.gas;
             (uint256 base, uint256 pair, uint256 slot, uint256 word) = (0, type(uint256).max, 0, 0);
             uint256 home = a.homeProduct - 1;
             (Entry memory e, Entry[] memory entries) = (r.entry, r.entries);
@@ -83,8 +82,9 @@ library Ledger {
                 if (id != home) {
                     if (id >> 1 != pair) {
                         pair = id >> 1;
-                        if (room < WORD_GAS) return Reasons.OVERSIZED;
-                        room -= WORD_GAS;
+                        uint256 gas = r.gas + WORD_GAS;
+                        r.gas = gas;
+                        if (gas > r.gasLimit) return Reasons.OVERSIZED;
                         if (base == 0) base = _slot(uint160(owner), _of(ledger));
                         slot = _slot(pair, base);
                         assembly ("memory-safe") {
@@ -97,7 +97,7 @@ library Ledger {
                 e.balance = balance;
                 short = Wire.either(short, e.cover > balance);
             }
-            return short ? Reasons.UNCOVERED : Reasons.NONE;
+            if (short) return Reasons.UNCOVERED;
         }
     }
 

@@ -73,8 +73,8 @@ struct Reading {
     uint256 gasLimit; // declared
     uint256 reason; // if it is void
     bool homed; // the account got its home product by this submission
+    bool known; // as its input
     /* from here on zero when a submission is begun */
-    bool headed; // rules 1 to 3 hold
     bool moves; // an auth has a fill
     bool complete; // all auths have limits and have ended
     uint256 gas; // bound on what its settlement spends
@@ -111,23 +111,31 @@ library Submission {
         unchecked {
             uint256 pos = _head(r, board, input);
             if (pos == 0) return r.reason;
-            uint256 link;
-            bool coupled = r.costs != 0;
-            if (coupled) {
-                uint256 end = Costs.read(r, input, pos);
-                if (end == 0) return r.reason;
-                (r.end, link) = (end, r.coupling.links);
-            }
+            if (r.costs != 0) return _coupled(r, input, pos);
+            return _auths(r, pos, 0, 0);
+        }
+    }
+
+    function _coupled(Reading memory r, Input memory input, uint256 pos) private pure returns (uint256 reason) {
+        uint256 end = Costs.read(r, input, pos);
+        if (end == 0) return r.reason;
+        r.end = end;
+        reason = _auths(r, pos, r.coupling.links, Costs.LINK_SIZE);
+        if (reason == Reasons.NONE) Costs.weigh(r);
+    }
+
+    /// @param link of the first auth @param size of a link; both 0 without costs
+    function _auths(Reading memory r, uint256 pos, uint256 link, uint256 size) private pure returns (uint256) {
+        unchecked {
             for (uint256 left = r.auths; left != 0; --left) {
                 pos = _auth(r, pos, link);
                 if (pos == 0) return r.reason;
-                if (coupled) link += Costs.LINK_SIZE;
+                link += size;
             }
-            if (!input.known) {
+            if (!r.known) {
                 if (Wire.either(pos != r.end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
             }
             r.complete = r.ended == r.auths;
-            Costs.weigh(r);
             return Reasons.NONE;
         }
     }
@@ -148,41 +156,50 @@ library Submission {
     function _head(Reading memory r, Board.Data memory board, Input memory input) private pure returns (uint256 pos) {
         unchecked {
             assembly ("memory-safe") {
-                calldatacopy(add(r, 512), calldatasize(), 416) // zeros, from `headed` on
+                calldatacopy(add(r, 544), calldatasize(), 384) // zeros, from `moves` on
             }
             uint256 list = input.pos;
-            uint256 word = Wire.load(list);
-            uint256 count = (word >> 200) & 255;
+            uint256 head = Wire.load(list);
+            uint256 count = (head >> 200) & 255;
             list += HEAD;
             uint256 end = list + 2 * count;
             // read before it is known whether it lies within: there is room behind the body
-            uint256 next = Wire.load(end);
+            uint256 tail = Wire.load(end);
             (r.input, r.end) = (input, input.end);
-            (r.kind, r.validUntil) = (word >> 248, (word >> 208) & type(uint40).max);
-            (r.count, r.auths, r.costs) = (count, next >> 248, Wire.octet(next, 1));
-            if (input.known) r.gasLimit = type(uint256).max;
-            else if (!_admits(r, board, list, end)) return 0;
-            r.headed = true;
+            (r.kind, r.validUntil) = (head >> 248, (head >> 208) & type(uint40).max);
+            (r.count, r.auths, r.costs) = (count, tail >> 248, Wire.octet(tail, 1));
+            if (input.known) {
+                (r.known, r.gasLimit) = (true, type(uint256).max);
+            } else {
+                r.known = false;
+                if (!_admits(r, head, tail, board.places.length, end)) return 0;
+            }
             if (count > r.entries.length) r.entries = new Entry[](count);
             _find(r.entries, board.places, list, end);
             return end + 2;
         }
     }
 
-    /// @dev Rules 1 to 3. @param list of the products @param end of that
-    function _admits(Reading memory r, Board.Data memory board, uint256 list, uint256 end) private pure returns (bool) {
+    /// @dev Rules 1 to 3. @param products of the market @param end of the list
+    function _admits(Reading memory r, uint256 head, uint256 tail, uint256 products, uint256 end)
+        private
+        pure
+        returns (bool)
+    {
         unchecked {
-            Input memory input = r.input;
-            (uint256 count, uint256 costs) = (r.count, r.costs);
-            bool few = Wire.either(count - 1 >= MAX_LISTED, r.auths - 1 >= MAX_LISTED);
-            bool bad = Wire.either(Wire.either(r.kind > 1, costs > MAX_COSTS), few);
+            (uint256 count, uint256 costs) = ((head >> 200) & 255, Wire.octet(tail, 1));
+            bool bad = Wire.either(count - 1 >= MAX_LISTED, (tail >> 248) - 1 >= MAX_LISTED);
+            bad = Wire.either(Wire.either(head >> 248 > 1, costs > MAX_COSTS), bad);
             if (Wire.either(bad, end + 2 > r.end)) return fail(r, Reasons.MALFORMED);
+            Input memory input = r.input;
             (uint256 length, uint256 units) = (input.length, input.units);
-            uint256 limit = units * UNIT_GAS;
-            uint256 gas = SUBMISSION_GAS + STAND_GAS * r.kind + BYTE_GAS * length + PRODUCT_GAS * count;
-            (r.gas, r.gasLimit) = (gas, limit);
+            uint256 gas = SUBMISSION_GAS + STAND_GAS * (head >> 248) + BYTE_GAS * length + PRODUCT_GAS * count;
             length += ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
-            if (Wire.either(gas > limit, length > UNIT_BYTES * units)) return fail(r, Reasons.OVERSIZED);
+            bad = length > UNIT_BYTES * units;
+            units *= UNIT_GAS;
+            (r.gas, r.gasLimit) = (gas, units);
+            if (Wire.either(gas > units, bad)) return fail(r, Reasons.OVERSIZED);
+            uint256 list = end - 2 * count;
             uint256 next;
             bool falls;
             assembly ("memory-safe") {
@@ -192,7 +209,7 @@ library Submission {
                     next := add(id, 1)
                 }
             }
-            if (Wire.either(falls, next > board.places.length)) return fail(r, Reasons.MALFORMED);
+            if (Wire.either(falls, next > products)) return fail(r, Reasons.MALFORMED);
             return true;
         }
     }
@@ -242,7 +259,7 @@ library Submission {
             uint256 limits = pos + Wire.TERM_BYTES * legs; // behind the legs
             uint256 curve = limits + LIMIT_BYTES * Wire.octet(head, 0);
             next = curve + Curve.size(Wire.octet(head, 2), Wire.octet(head, 3));
-            if (!r.input.known) {
+            if (!r.known) {
                 if (!_allows(r, head, pos, next)) return 0;
             }
             (uint256 gross, uint256 tau, int256 pi) = legs == 1 ? _leg(r, pos) : _legs(r, pos, limits);
@@ -269,11 +286,14 @@ library Submission {
     /// @dev Rule 5 for an auth, but for its prices. @param pos of its legs
     function _allows(Reading memory r, uint256 head, uint256 pos, uint256 next) private pure returns (bool) {
         unchecked {
-            (uint256 flags, uint256 legs) = (Wire.octet(head, 0), Wire.octet(head, 1));
-            (uint256 buys, uint256 sells) = (Wire.octet(head, 2), Wire.octet(head, 3));
-            bool bad = Wire.either(Curve.shapeless(buys, sells), Wire.either(legs - 1 >= MAX_LEGS, flags > 1));
+            uint256 legs = Wire.octet(head, 1);
+            uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + LIMIT_GAS * Wire.octet(head, 0);
+            gas += STEP_GAS * (Wire.octet(head, 2) + Wire.octet(head, 3));
+            head >>= 224;
+            // flags ≤ 1, 1 ≤ legs ≤ 16, steps ≤ 16: with a leg less and 15 steps more a side, no bit beyond them is set
+            uint256 beyond = (head - 0x10000 + 0x0f0f) & 0xfef0e0e0 | head & 0xe0e0;
+            bool bad = Wire.either(beyond != 0, head & 0xffff == 0);
             bad = Wire.either(next > r.end, bad);
-            uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
             if (Wire.either(bad, gas > r.gasLimit)) return refuse(r, gas, bad);
             r.gas = gas;
             (uint256 used, uint256 count) = (r.used, r.count);

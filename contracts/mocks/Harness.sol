@@ -33,7 +33,6 @@ struct Read {
     uint256 costSpan;
     int256[] excesses;
     uint256[] slacks;
-    bool headed;
 }
 
 /// @notice Everything {Submission-read} is given beside the board.
@@ -125,7 +124,7 @@ contract Harness {
         returns (Read memory out)
     {
         out.reason = VoidReason(Submission.read(r, board, _input(submission)));
-        (out.gas, out.headed) = (r.gas, r.headed);
+        out.gas = r.gas;
         if (out.reason == VoidReason.NONE) _copy(r, out);
     }
 
