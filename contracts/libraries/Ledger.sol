@@ -69,10 +69,21 @@ library Ledger {
     {
         unchecked {
             bool short = r.cover > a.cash;
-            (uint256 base, uint256 pair, uint256 slot, uint256 word) = (0, type(uint256).max, 0, 0);
-            uint256 home = a.homeProduct - 1;
             (Entry memory e, Entry[] memory entries) = (r.entry, r.entries);
-            for (uint256 left = r.count; left != 0; --left) {
+            (uint256 left, uint256 home) = (r.count, a.homeProduct - 1);
+            assembly ("memory-safe") {
+                e := mload(add(entries, 32))
+            }
+            if (Wire.both(left == 1, e.line.id == home)) {
+                uint256 balance = a.home;
+                e.balance = balance;
+                if (Wire.either(short, e.cover > balance)) return Reasons.UNCOVERED;
+                return Reasons.NONE;
+            }
+            mapping(uint256 => uint256) storage pairs = ledger.pairs[owner];
+            uint256 pair = type(uint256).max;
+            Entry memory held = e;
+            for (; left != 0; --left) {
                 assembly ("memory-safe") {
                     entries := add(entries, 32)
                     e := mload(entries)
@@ -80,19 +91,17 @@ library Ledger {
                 uint256 id = e.line.id;
                 uint256 balance = a.home;
                 if (id != home) {
-                    if (id >> 1 != pair) {
+                    if (id >> 1 == pair) {
+                        (e.slot, e.word) = (held.slot, held.word);
+                    } else {
                         pair = id >> 1;
                         uint256 gas = r.gas + WORD_GAS;
                         r.gas = gas;
                         if (gas > r.gasLimit) return Reasons.OVERSIZED;
-                        if (base == 0) base = _slot(uint160(owner), _of(ledger));
-                        slot = _slot(pair, base);
-                        assembly ("memory-safe") {
-                            word := sload(slot)
-                        }
+                        _load(e, pairs, pair);
+                        held = e;
                     }
-                    (e.slot, e.word) = (slot, word);
-                    balance = (word >> _shift(id)) & type(uint128).max;
+                    balance = (e.word >> _shift(id)) & type(uint128).max;
                 }
                 e.balance = balance;
                 short = Wire.either(short, e.cover > balance);
@@ -101,20 +110,15 @@ library Ledger {
         }
     }
 
-    function _of(Data storage ledger) private view returns (uint256 slot) {
-        mapping(address => mapping(uint256 => uint256)) storage pairs = ledger.pairs;
+    function _load(Entry memory e, mapping(uint256 => uint256) storage pairs, uint256 pair) private view {
+        (uint256 slot, uint256 word) = (0, 0);
         assembly ("memory-safe") {
-            slot := pairs.slot
-        }
-    }
-
-    /// @dev Where a mapping at slot `base` holds the value of a key.
-    function _slot(uint256 key, uint256 base) private pure returns (uint256 slot) {
-        assembly ("memory-safe") {
-            mstore(0, key)
-            mstore(32, base)
+            mstore(0, pair)
+            mstore(32, pairs.slot)
             slot := keccak256(0, 64)
+            word := sload(slot)
         }
+        (e.slot, e.word) = (slot, word);
     }
 
     /// @dev Rule 8 alone, of a submission that does not trade yet.

@@ -262,7 +262,13 @@ library Submission {
             if (!r.known) {
                 if (!_allows(r, head, pos, next)) return 0;
             }
-            (uint256 gross, uint256 tau, int256 pi) = legs == 1 ? _leg(r, pos) : _legs(r, pos, limits);
+            (uint256 gross, uint256 tau, int256 pi) = (1, 0, 0);
+            if (legs == 1) {
+                (tau, pi) = _leg(r, pos);
+            } else {
+                (gross, tau, pi) = _legs(r, pos, limits);
+                if (gross == 0) return quit(r, Reasons.MALFORMED);
+            }
             Curve.Data memory c = r.curve;
             int256 effective = pi;
             if (link != 0) {
@@ -283,7 +289,7 @@ library Submission {
         }
     }
 
-    /// @dev Rule 5 for an auth, but for its prices. @param pos of its legs
+    /// @dev Rule 5 for an auth, but for its prices, and several legs, which are looked at as they are read. @param pos of the legs
     function _allows(Reading memory r, uint256 head, uint256 pos, uint256 next) private pure returns (bool) {
         unchecked {
             uint256 legs = Wire.octet(head, 1);
@@ -296,36 +302,12 @@ library Submission {
             bad = Wire.either(next > r.end, bad);
             if (Wire.either(bad, gas > r.gasLimit)) return refuse(r, gas, bad);
             r.gas = gas;
-            (uint256 used, uint256 count) = (r.used, r.count);
             if (legs == 1) {
                 uint256 leg = Wire.load(pos) >> 224;
-                bad = Wire.either(leg & 0xffffff != 1, leg >> 24 >= count); // its weight is 1
-                used |= 1 << (leg >> 24);
-            } else {
-                (used, bad) = _legal(used, count, pos, pos + Wire.TERM_BYTES * legs);
+                if (Wire.either(leg & 0xffffff != 1, leg >> 24 >= r.count)) return fail(r, Reasons.MALFORMED);
+                r.used |= 1 << (leg >> 24);
             }
-            r.used = used;
-            if (bad) return fail(r, Reasons.MALFORMED);
             return true;
-        }
-    }
-
-    /// @return legs products used so far
-    /// @return bad whether legs do not ascend or weigh nothing or too much
-    function _legal(uint256 used, uint256 count, uint256 pos, uint256 end) private pure returns (uint256 legs, bool bad) {
-        legs = used;
-        assembly ("memory-safe") {
-            for { let least := 0 } lt(pos, end) { pos := add(pos, 4) } {
-                let word := mload(pos)
-                let index := byte(0, word)
-                let size := sar(232, shl(8, word))
-                let sign := sar(255, size)
-                size := sub(xor(size, sign), sign)
-                // 1 ≤ |weight| ≤ 2^20
-                bad := or(bad, or(or(lt(index, least), iszero(lt(index, count))), gt(shr(20, sub(size, 1)), 0)))
-                least := add(index, 1)
-                legs := or(legs, shl(index, 1))
-            }
         }
     }
 
@@ -337,9 +319,8 @@ library Submission {
     }
 
     /// @dev {_legs} of a single one, whose weight is 1.
-    function _leg(Reading memory r, uint256 pos) private pure returns (uint256 gross, uint256 tau, int256 pi) {
+    function _leg(Reading memory r, uint256 pos) private pure returns (uint256 tau, int256 pi) {
         Entry[] memory entries = r.entries;
-        gross = 1;
         assembly ("memory-safe") {
             let line := mload(mload(add(add(entries, 32), shl(5, byte(0, mload(pos))))))
             pi := mload(add(line, 32)) // price
@@ -347,7 +328,7 @@ library Submission {
         }
     }
 
-    /// @return gross {lot} W
+    /// @return gross {lot} W, 0 if the legs are malformed
     /// @return tau {cash X40} least fall of a step
     /// @return pi {cash X84} of the portfolio
     function _legs(Reading memory r, uint256 pos, uint256 end)
@@ -355,19 +336,28 @@ library Submission {
         pure
         returns (uint256 gross, uint256 tau, int256 pi)
     {
-        Entry[] memory entries = r.entries;
+        (uint256 count, uint256 used, Entry[] memory entries) = (r.count, r.used, r.entries);
         assembly ("memory-safe") {
+            let next := 0
             for {} lt(pos, end) { pos := add(pos, 4) } {
                 let word := mload(pos)
+                let index := byte(0, word)
                 let weight := sar(232, shl(8, word))
                 let size := sar(255, weight)
                 size := sub(xor(weight, size), size)
-                let line := mload(mload(add(add(entries, 32), shl(5, byte(0, word)))))
+                if or(or(lt(index, next), iszero(lt(index, count))), shr(20, sub(size, 1))) {
+                    gross := 0 // 1 ≤ |weight| ≤ 2^20
+                    break
+                }
+                next := add(index, 1)
+                used := or(used, shl(index, 1))
+                let line := mload(mload(add(add(entries, 32), shl(5, index))))
                 gross := add(gross, size)
                 pi := add(pi, mul(weight, mload(add(line, 32)))) // price
                 tau := add(tau, mul(size, mload(add(line, 64)))) // tick
             }
         }
+        r.used = used;
     }
 
     /// @dev Cuts the curve's domain to [-(low + done), high - done] and moves the progress.
