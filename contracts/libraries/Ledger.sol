@@ -57,8 +57,9 @@ library Ledger {
             r.homed = a.homeProduct == 0;
             if (r.homed) a.homeProduct = r.entries[0].line.id + 1;
             reason = _cover(ledger, owner, a, r);
+            if (Wire.both(solvent, reason == Reasons.NONE)) return reason;
             if (reason != Reasons.OVERSIZED && !solvent) reason = Reasons.RENT;
-            if (reason != Reasons.NONE && r.homed) a.homeProduct = 0;
+            if (r.homed) a.homeProduct = 0;
         }
     }
 

@@ -209,9 +209,10 @@ library Pass {
         Reading memory r = w.reading;
         reason = Submission.read(r, w.board, w.input);
         if (reason != Reasons.NONE) return reason;
-        // neither 0, no end, nor not yet over
-        uint256 last = r.validUntil;
-        if (last != 0 && last < w.terms.lockOut) return Reasons.EXPIRED;
+        unchecked {
+            // 0, no end, is the largest of all
+            if (r.validUntil - 1 < w.terms.lockOut - 1) return Reasons.EXPIRED;
+        }
     }
 
     /// @dev Rules 8 to 10, and what a submission does that is not void.

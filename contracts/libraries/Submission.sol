@@ -102,6 +102,7 @@ library Submission {
         returns (uint256 reason)
     {
         reason = decode(r, board, input);
+        if (Wire.both(reason == Reasons.NONE, input.shadowCount == r.costs)) return reason;
         uint256 needed = reason == Reasons.NONE ? r.costs : 0;
         if (input.shadowCount != needed) revert IWalras.ShadowsMismatch(input.shadowCount, needed);
     }
@@ -389,8 +390,8 @@ library Submission {
     /// @dev Cover and payment.
     function _pay(Reading memory r, Curve.Data memory c, int256 pi) private pure {
         unchecked {
-            (int256 bid, int256 ask, uint256 pay) = (c.bid, c.ask, 0);
-            if (bid > 0) pay = valueUp(uint256(bid), c.buy);
+            int256 ask = c.ask;
+            uint256 pay = valueUp(Wire.positive(c.bid), c.buy);
             if (ask < 0) pay = Wire.max(pay, valueUp(uint256(-ask), c.sell));
             r.cover += pay;
             r.loss += c.loss;

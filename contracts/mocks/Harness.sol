@@ -33,6 +33,7 @@ struct Read {
     uint256 costSpan;
     int256[] excesses;
     uint256[] slacks;
+    bool headed;
 }
 
 /// @notice Everything {Submission-read} is given beside the board.
@@ -125,6 +126,9 @@ contract Harness {
     {
         out.reason = VoidReason(Submission.read(r, board, _input(submission)));
         out.gas = r.gas;
+        for (uint256 i; i < board.lines.length; ++i) {
+            if (board.lines[i].used) out.headed = true;
+        }
         if (out.reason == VoidReason.NONE) _copy(r, out);
     }
 

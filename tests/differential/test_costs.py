@@ -65,7 +65,7 @@ class Reader:
 
 NAMES = """
     reason gas valid_until cover cash loss products covers fills bought tolerances grosses
-    kind complete progress cost_loss cost_span excesses slacks
+    kind complete progress cost_loss cost_span excesses slacks headed
 """
 FIELDS = NAMES.split()
 
@@ -122,6 +122,7 @@ def evaluated(case: Case, shadows: Sequence[int]) -> dict[str, Any]:
         "cost_span": got.cost_span,
         "excesses": tuple(one.excess for one in got.couplings),
         "slacks": tuple(one.tolerance for one in got.couplings),
+        "headed": True,
     }
 
 
@@ -213,6 +214,7 @@ def test_bytes_near_a_submission(reader: Reader, seed: int) -> None:
             mine = replace(case, done=())
             got = reader.read(mine, body, shadows)
             assert (got["reason"], got["gas"]) == (reason, expected.gas), body.hex()
+            assert got["headed"] is bool(expected.products)
             if submission is not None:
                 assert got == evaluated(replace(mine, submission=submission), shadows)
     assert reasons >= {0, 2}
