@@ -20,7 +20,7 @@ library Certificate {
         }
         if (!r.moves) return _rest(entries, end);
         assembly ("memory-safe") {
-            for {} lt(entries, end) {} {
+            for {} 1 {} {
                 entries := add(entries, 32)
                 let e := mload(entries)
                 let line := mload(e)
@@ -32,6 +32,7 @@ library Certificate {
                 mstore(slot, add(mload(slot), mload(add(e, 160))))
                 slot := add(line, 192) // volume
                 mstore(slot, add(mload(slot), mload(add(e, 96))))
+                if eq(entries, end) { break }
             }
         }
     }
@@ -39,7 +40,7 @@ library Certificate {
     /// @dev The same for one that comes to no fill.
     function _rest(Entry[] memory entries, uint256 end) private pure {
         assembly ("memory-safe") {
-            for {} lt(entries, end) {} {
+            for {} 1 {} {
                 entries := add(entries, 32)
                 let e := mload(entries)
                 let line := mload(e)
@@ -47,6 +48,7 @@ library Certificate {
                 mstore(slot, add(mload(slot), mload(add(e, 128))))
                 slot := add(line, 160) // gross
                 mstore(slot, add(mload(slot), mload(add(e, 160))))
+                if eq(entries, end) { break }
             }
         }
     }

@@ -128,11 +128,12 @@ library Submission {
     /// @param link of the first auth @param size of a link; both 0 without costs
     function _auths(Reading memory r, uint256 pos, uint256 link, uint256 size) private pure returns (uint256) {
         unchecked {
-            for (uint256 left = r.auths; left != 0; --left) {
+            uint256 left = r.auths;
+            do {
                 pos = _auth(r, pos, link);
                 if (pos == 0) return r.reason;
                 link += size;
-            }
+            } while (--left != 0);
             if (!r.known) {
                 if (Wire.either(pos != r.end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
             }
@@ -204,10 +205,12 @@ library Submission {
             uint256 next;
             bool falls;
             assembly ("memory-safe") {
-                for {} lt(list, end) { list := add(list, 2) } {
+                for {} 1 {} {
                     let id := shr(240, mload(list))
                     falls := or(falls, lt(id, next))
                     next := add(id, 1)
+                    list := add(list, 2)
+                    if eq(list, end) { break }
                 }
             }
             if (Wire.either(falls, next > products)) return fail(r, Reasons.MALFORMED);
@@ -218,7 +221,7 @@ library Submission {
     /// @dev Begins the entries of the products listed: ids of products that exist, no more than there are entries.
     function _find(Entry[] memory entries, Line[] memory places, uint256 list, uint256 end) private pure {
         assembly ("memory-safe") {
-            for { places := add(places, 32) } lt(list, end) { list := add(list, 2) } {
+            for { places := add(places, 32) } 1 {} {
                 let line := mload(add(places, shl(5, shr(240, mload(list)))))
                 if iszero(line) { break } // not posted
                 mstore(add(line, 224), 1) // used
@@ -226,6 +229,8 @@ library Submission {
                 let e := mload(entries)
                 mstore(e, line)
                 calldatacopy(add(e, 32), calldatasize(), 160) // zeros
+                list := add(list, 2)
+                if eq(list, end) { break }
             }
         }
         if (list != end) revert IWalras.PriceMissing(uint16(Wire.load(list) >> 240));
