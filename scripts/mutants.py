@@ -164,8 +164,10 @@ MUTANTS: Final = (
     reading("weight-of-one", "Submission", "leg & 0xffffff != 1", "false", VECTORS),
     reading("steps", "Submission", "- 0x10000 + 0x0f0f", "- 0x10000 + 0x0e0e", VECTORS),
     settling("steps-stand", "Submission", "- 0x10000 + 0x0f0f", "- 0x10000 + 0x0f0e", KNOWN),
-    settling("known-home", "Pass", "return a.homeProduct ==", "return true || 0 ==", KNOWN),
-    settling("known-sealed", "Pass", "= (w.account.units, false);", "= (0, true);", KNOWN),
+    settling(
+        "known-home", "Pass", "return a.homeProduct ==", "return true || a.homeProduct ==", KNOWN
+    ),
+    settling("known-sealed", "Pass", "w.account.units, false)", "w.account.units, true)", KNOWN),
     settling("known-amended", "Pass", "= (0, 0, false);", "= (0, 0, true);", KNOWN),
     reading(
         "known-reads", "Submission", "if (link != 0) {", "if (link != 0 && !r.known) {", WEIGHED

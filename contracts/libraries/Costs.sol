@@ -40,7 +40,7 @@ library Costs {
             if (pos > end) return Submission.quit(r, Reasons.MALFORMED);
             start = pos;
             _clear(r.coupling, costs, auths);
-            uint256 shadow = input.shadows;
+            uint256 shadow = input.shadows; // or what lies there, if fewer are given: no reason depends on them
             Cost[] memory listed = r.coupling.costs;
             Cost memory c = r.cost;
             for (; costs != 0; --costs) {
@@ -163,8 +163,9 @@ library Costs {
     /// @return cover of one
     function _weigh(Reading memory r, Cost memory c, uint256 links) private pure returns (uint256 cover) {
         unchecked {
-            int256 excess = _sum(links, c);
             Curve.Data memory curve = c.curve;
+            cover = _coverUp(curve, links, c);
+            int256 excess = _sum(links, c);
             (int256 bottom, int256 top, int256 shadow) = (curve.bottom, curve.top, c.shadow);
             r.loss += curve.loss;
             uint256 most = c.most;
@@ -175,7 +176,7 @@ library Costs {
             bool clear = Wire.both(miss <= c.tolerance, Wire.both(shadow >= bottom, shadow <= top));
             if (!clear) r.unclear = true;
             // bottom ≤ top, so this is the larger size of the two; the ends are whole X40 prices
-            cover = _valueUp(uint256(-Wire.min(-top, bottom)) >> LOT_BITS, most) + _coverUp(curve, links, c);
+            cover += _valueUp(uint256(-Wire.min(-top, bottom)) >> LOT_BITS, most);
             if (shadow == (excess > 0 ? bottom : top)) return cover;
             r.costLoss += miss * span; // < 2^117·2^113
         }
@@ -194,9 +195,11 @@ library Costs {
                 let curve := add(links, mul(size_, byte(0, word)))
                 let factor := sar(232, shl(8, word))
                 excess := add(excess, mul(factor, mload(curve))) // < 2^20·2^92
-                let sign := sar(255, factor)
-                let size := add(sub(xor(factor, sign), sign), 1)
-                tolerance := add(tolerance, mul(size, mload(add(curve, 32)))) // if sloped
+                if mload(add(curve, 32)) {
+                    // sloped
+                    let sign := sar(255, factor)
+                    tolerance := add(tolerance, add(sub(xor(factor, sign), sign), 1))
+                }
             }
         }
         unchecked {

@@ -302,7 +302,7 @@ library Submission {
             uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + LIMIT_GAS * Wire.octet(head, 0);
             gas += STEP_GAS * (Wire.octet(head, 2) + Wire.octet(head, 3));
             head >>= 224;
-            // flags ≤ 1, 1 ≤ legs ≤ 16, steps ≤ 16: with a leg less and 15 steps more a side, no bit beyond them is set
+            // octets flags ≤ 1, legs 1 to 16, steps ≤ 16 a side: with a leg less and 15 steps more, none has a higher bit
             uint256 beyond = (head - 0x10000 + 0x0f0f) & 0xfef0e0e0 | head & 0xe0e0;
             bool bad = Wire.either(beyond != 0, head & 0xffff == 0);
             bad = Wire.either(next > r.end, bad);

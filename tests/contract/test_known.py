@@ -68,6 +68,12 @@ def longer(count: int, step: int) -> Change:
     return change
 
 
+def mirrored(body: bytearray) -> None:
+    """The same of a seller's side."""
+    longer(FIRST + 3, CURVE + 16)(body)
+    body[FIRST + 2] = 0
+
+
 BROKEN: Final[dict[str, Change]] = {
     "kind": put(0, 2),
     "no product": put(LIST, 0),
@@ -88,6 +94,7 @@ BROKEN: Final[dict[str, Change]] = {
     "17 steps": put(FIRST + 2, 17),
     "17 steps of the other side": put(FIRST + 3, 17),
     "17 steps, all there": longer(FIRST + 2, CURVE + 16),
+    "17 steps of the other side, all there": mirrored,
     "17 steps of a cost, all there": longer(COST + 2, len(WHOLE) - 20),
     "legs fall": swap(LEGS, 4),
     "leg of no product": put(LEGS + 4, 2),
