@@ -39,6 +39,7 @@ WALRAS: Final = "contracts/Walras.sol"
 MARKET: Final = "contracts/libraries/Market.sol"
 CLEARER: Final = "tests/adversarial/test_lying_clearer.py"
 ATTACKS: Final = "tests/adversarial/test_named_discretion.py"
+KNOWN: Final = "tests/contract/test_known.py"
 SINGLE: Final = "tests/contract/test_single.py"
 SETTLING: Final = "tests/contract/test_settlement.py"
 ESCROW: Final = "tests/contract/test_ledger.py"
@@ -107,8 +108,15 @@ MUTANTS: Final = (
         "false",
         STANDS,
     ),
-    settling("expiry", "Pass", "last < w.terms.lockOut", "last <= w.terms.lockOut", ATTACKS),
-    settling("lots-cover", "Ledger", "covered = false;", "covered = true;", SETTLING),
+    settling("expiry", "Pass", "- 1 < w.terms.lockOut - 1", "- 1 < w.terms.lockOut", ATTACKS),
+    settling("lots-cover", "Ledger", "short = Wire.either(short, e.cover > balance);", "", BOOKS),
+    settling(
+        "home-covers",
+        "Ledger",
+        "if (Wire.either(short, e.cover > balance))",
+        "if (short)",
+        SETTLING,
+    ),
     settling("home-kept", "Pass", "w.changed = r.homed;", "w.changed = false;", SETTLING),
     settling("unused-price", "Certificate", "if (!line.used)", "if (false)", CLEARER),
     settling("magic", "Seal", "if (magic != MAGIC) return 0;", "", SETTLING),
@@ -156,7 +164,19 @@ MUTANTS: Final = (
     settling("cost-doubt", "Costs", "if (!clear) r.unclear = true;", "", COSTS),
     reading("can-buy", "Costs", "Wire.max(bought, _most(links, cost, 0))", "bought", WEIGHED),
     reading("can-sell", "Costs", "Wire.max(sold, _most(links, cost, 32))", "sold", WEIGHED),
-    reading("weight-of-one", "Submission", "eq(and(leg, 0xffffff), 1)", "1", VECTORS),
+    reading("weight-of-one", "Submission", "leg & 0xffffff != 1", "false", VECTORS),
+    reading("steps", "Submission", "- 0x10000 + 0x0f0f", "- 0x10000 + 0x0e0e", VECTORS),
+    settling("steps-stand", "Submission", "- 0x10000 + 0x0f0f", "- 0x10000 + 0x0f0e", KNOWN),
+    settling(
+        "known-home", "Pass", "return a.homeProduct ==", "return true || a.homeProduct ==", KNOWN
+    ),
+    settling("known-sealed", "Pass", "w.account.units, false)", "w.account.units, true)", KNOWN),
+    settling("known-amended", "Pass", "= (0, 0, false);", "= (0, 0, true);", KNOWN),
+    reading(
+        "known-reads", "Submission", "if (link != 0) {", "if (link != 0 && !r.known) {", WEIGHED
+    ),
+    reading("far-end", "Curve", "(last < LAST_PRICE, ", "(false, ", VECTORS),
+    reading("first-price", "Curve", ", _tooLarge(first)", ", false", VECTORS),
     reading("side-near", "Curve", "switch slt(left, window)", "switch slt(left, 0)", VECTORS),
     settling("used-amendment", "Pass", "if (amendment.batch != w.terms.batch) return;", "", FLOWS),
     settling("amended-kind", "Pass", " && r.kind == 1 &&", " &&", AMENDS),

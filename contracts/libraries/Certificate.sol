@@ -14,25 +14,41 @@ library Certificate {
 
     /// @dev Adds a trading submission to the board.
     function add(Reading memory r) internal pure {
-        unchecked {
-            (Entry[] memory entries, uint256 size, bool moves) = (r.entries, 32 * r.count, r.moves);
-            assembly ("memory-safe") {
-                let end := add(entries, size)
-                for {} lt(entries, end) {} {
-                    entries := add(entries, 32)
-                    let e := mload(entries)
-                    let line := mload(e)
-                    let slot := add(line, 128) // tolerance
-                    mstore(slot, add(mload(slot), mload(add(e, 128))))
-                    slot := add(line, 160) // gross
-                    mstore(slot, add(mload(slot), mload(add(e, 160))))
-                    if moves {
-                        slot := add(line, 96) // demand
-                        mstore(slot, add(mload(slot), mload(add(e, 64))))
-                        slot := add(line, 192) // volume
-                        mstore(slot, add(mload(slot), mload(add(e, 96))))
-                    }
-                }
+        (Entry[] memory entries, uint256 end) = (r.entries, r.count);
+        assembly ("memory-safe") {
+            end := add(entries, shl(5, end))
+        }
+        if (!r.moves) return _rest(entries, end);
+        assembly ("memory-safe") {
+            for {} 1 {} {
+                entries := add(entries, 32)
+                let e := mload(entries)
+                let line := mload(e)
+                let slot := add(line, 96) // demand
+                mstore(slot, add(mload(slot), mload(add(e, 64))))
+                slot := add(line, 128) // tolerance
+                mstore(slot, add(mload(slot), mload(add(e, 128))))
+                slot := add(line, 160) // gross
+                mstore(slot, add(mload(slot), mload(add(e, 160))))
+                slot := add(line, 192) // volume
+                mstore(slot, add(mload(slot), mload(add(e, 96))))
+                if eq(entries, end) { break }
+            }
+        }
+    }
+
+    /// @dev The same for one that comes to no fill.
+    function _rest(Entry[] memory entries, uint256 end) private pure {
+        assembly ("memory-safe") {
+            for {} 1 {} {
+                entries := add(entries, 32)
+                let e := mload(entries)
+                let line := mload(e)
+                let slot := add(line, 128) // tolerance
+                mstore(slot, add(mload(slot), mload(add(e, 128))))
+                slot := add(line, 160) // gross
+                mstore(slot, add(mload(slot), mload(add(e, 160))))
+                if eq(entries, end) { break }
             }
         }
     }

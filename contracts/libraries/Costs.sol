@@ -40,9 +40,17 @@ library Costs {
             if (pos > end) return Submission.quit(r, Reasons.MALFORMED);
             start = pos;
             _clear(r.coupling, costs, auths);
-            for (uint256 d; d != costs; ++d) {
-                pos = _cost(r, input, pos, d);
+            uint256 shadow = input.shadows; // or what lies there, if fewer are given: no reason depends on them
+            Cost[] memory listed = r.coupling.costs;
+            Cost memory c = r.cost;
+            for (; costs != 0; --costs) {
+                assembly ("memory-safe") {
+                    listed := add(listed, 32)
+                    c := mload(listed)
+                }
+                pos = _cost(r, c, pos, int256(Wire.load(shadow)) >> 96);
                 if (pos == 0) return 0;
+                shadow += SHADOW_BYTES;
             }
             if (pos != end) return Submission.quit(r, Reasons.MALFORMED);
         }
@@ -69,37 +77,19 @@ library Costs {
     }
 
     /// @return next behind the cost
-    function _cost(Reading memory r, Input memory input, uint256 pos, uint256 d) private pure returns (uint256 next) {
+    function _cost(Reading memory r, Cost memory c, uint256 pos, int256 shadow) private pure returns (uint256 next) {
         unchecked {
             // read before `next` tells whether it lies within: there is room behind the body
             uint256 head = Wire.load(pos);
             uint256 terms = Wire.octet(head, 0);
             pos += HEAD;
             uint256 end = pos + Wire.TERM_BYTES * terms;
-            {
-                uint256 buys = Wire.octet(head, 1);
-                uint256 sells = Wire.octet(head, 2);
-                next = end + Curve.size(buys, sells);
-                bool bad = Wire.either(Curve.shapeless(buys, sells), terms - 1 >= MAX_TERMS);
-                bad = Wire.either(next > r.end, bad);
-                uint256 gas = r.gas + COST_GAS + TERM_GAS * terms + STEP_GAS * (buys + sells);
-                if (Wire.either(bad, gas > r.gasLimit)) return Submission.refuse(r, gas, bad);
-                r.gas = gas;
+            next = end + Curve.size(Wire.octet(head, 1), Wire.octet(head, 2));
+            if (!r.known) {
+                if (!_allows(r, head, pos, next)) return 0;
             }
-            Cost memory c = r.cost;
-            Data memory data = r.coupling;
-            {
-                Cost[] memory costs = data.costs;
-                assembly ("memory-safe") {
-                    c := mload(add(add(costs, 32), shl(5, d))) // d < costs.length
-                }
-            }
-            // without shadow prices they are zero
-            int256 shadow;
-            if (d < input.shadowCount) shadow = int256(Wire.load(input.shadows + SHADOW_BYTES * d)) >> 96;
             (c.terms, c.end, c.shadow) = (pos, end, shadow);
-            uint256 gross = _terms(data, pos, end, r.auths, shadow);
-            if (gross == 0) return Submission.quit(r, Reasons.MALFORMED);
+            uint256 gross = _terms(r.coupling.links, pos, end, shadow);
             c.most = 2 + gross + terms;
             if (!Curve.read(c.curve, end, (head >> 232) & 65_535, shadow, gross, 1)) {
                 return Submission.quit(r, Reasons.MALFORMED);
@@ -107,30 +97,49 @@ library Costs {
         }
     }
 
-    /// @return gross Γ, 0 if the terms are malformed
-    function _terms(Data memory data, uint256 pos, uint256 end, uint256 auths, int256 shadow)
-        private
-        pure
-        returns (uint256 gross)
-    {
-        (uint256 links, uint256 size_) = (data.links, LINK_SIZE);
+    /// @dev Rule 5 for a cost, but for its prices. @param pos of its terms
+    function _allows(Reading memory r, uint256 head, uint256 pos, uint256 next) private pure returns (bool) {
+        unchecked {
+            (uint256 terms, uint256 auths) = (Wire.octet(head, 0), r.auths);
+            (uint256 buys, uint256 sells) = (Wire.octet(head, 1), Wire.octet(head, 2));
+            bool bad = Wire.either(Curve.shapeless(buys, sells), terms - 1 >= MAX_TERMS);
+            bad = Wire.either(next > r.end, bad);
+            uint256 gas = r.gas + COST_GAS + TERM_GAS * terms + STEP_GAS * (buys + sells);
+            if (Wire.either(bad, gas > r.gasLimit)) return Submission.refuse(r, gas, bad);
+            r.gas = gas;
+            assembly ("memory-safe") {
+                let least := 0
+                for { let end := add(pos, shl(2, terms)) } lt(pos, end) { pos := add(pos, 4) } {
+                    let word := mload(pos)
+                    let index := byte(0, word)
+                    let factor := sar(232, shl(8, word))
+                    let sign := sar(255, factor)
+                    let size := sub(xor(factor, sign), sign)
+                    // 1 ≤ |coefficient| ≤ 2^20
+                    bad := or(bad, or(or(lt(index, least), iszero(lt(index, auths))), shr(20, sub(size, 1))))
+                    least := add(index, 1)
+                }
+                bad := gt(bad, 0)
+            }
+            if (bad) return Submission.fail(r, Reasons.MALFORMED);
+            return true;
+        }
+    }
+
+    /// @return gross Γ
+    function _terms(uint256 links, uint256 pos, uint256 end, int256 shadow) private pure returns (uint256 gross) {
+        uint256 size_ = LINK_SIZE;
         assembly ("memory-safe") {
-            let last := add(links, mul(size_, auths)) // behind the links
-            let next := links
             for {} lt(pos, end) { pos := add(pos, 4) } {
                 let word := mload(pos)
                 let link := add(links, mul(size_, byte(0, word)))
                 let factor := sar(232, shl(8, word))
+                mstore(link, add(mload(link), mul(factor, shadow))) // 16 of 2^20·2^159
                 let size := sar(255, factor)
                 size := sub(xor(factor, size), size)
-                if or(or(lt(link, next), iszero(lt(link, last))), shr(20, sub(size, 1))) {
-                    gross := 0 // 1 ≤ |coefficient| ≤ 2^20
-                    break
-                }
                 gross := add(gross, size)
-                mstore(link, add(mload(link), mul(factor, shadow))) // 16 of 2^20·2^159
-                next := add(link, 32)
-                mstore(next, add(mload(next), size))
+                link := add(link, 32)
+                mstore(link, add(mload(link), size))
             }
         }
     }
@@ -145,65 +154,75 @@ library Costs {
                     costs := add(costs, 32)
                     c := mload(costs)
                 }
-                int256 excess = _sum(links, c);
-                Curve.Data memory curve = c.curve;
-                (int256 bottom, int256 top, int256 shadow) = (curve.bottom, curve.top, c.shadow);
-                r.loss += curve.loss;
-                uint256 most = c.most;
-                cover += _coverUp(curve, links, c);
-                uint256 miss = Wire.abs(excess);
-                uint256 span = uint256(top - bottom) >> LOT_BITS;
-                r.costSpan += 4 * most * span; // < 2^27·2^113
-                if (shadow != (excess > 0 ? bottom : top)) {
-                    r.costLoss += miss * span; // < 2^117·2^113
-                }
-                // what clears beyond doubt; the rest is left to {check}
-                bool clear = Wire.both(miss <= c.tolerance, Wire.both(shadow >= bottom, shadow <= top));
-                if (!clear) r.unclear = true;
+                cover += _weigh(r, c, links);
             }
             r.cover = cover;
         }
     }
 
+    /// @return cover of one
+    function _weigh(Reading memory r, Cost memory c, uint256 links) private pure returns (uint256 cover) {
+        unchecked {
+            Curve.Data memory curve = c.curve;
+            cover = _coverUp(curve, links, c);
+            int256 excess = _sum(links, c);
+            (int256 bottom, int256 top, int256 shadow) = (curve.bottom, curve.top, c.shadow);
+            r.loss += curve.loss;
+            uint256 most = c.most;
+            uint256 span = uint256(top - bottom) >> LOT_BITS;
+            r.costSpan += 4 * most * span; // < 2^27·2^113
+            uint256 miss = Wire.abs(excess);
+            // what clears beyond doubt; the rest is left to {check}
+            bool clear = Wire.both(miss <= c.tolerance, Wire.both(shadow >= bottom, shadow <= top));
+            if (!clear) r.unclear = true;
+            // bottom ≤ top, so this is the larger size of the two; the ends are whole X40 prices
+            cover += _valueUp(uint256(-Wire.min(-top, bottom)) >> LOT_BITS, most);
+            if (shadow == (excess > 0 ? bottom : top)) return cover;
+            r.costLoss += miss * span; // < 2^117·2^113
+        }
+    }
+
     /// @return excess {X44} s − S; the tolerance of the cost goes with it
     function _sum(uint256 links, Cost memory c) private pure returns (int256 excess) {
-        (uint256 pos, uint256 end, uint256 size) = (c.terms, c.end, LINK_SIZE);
+        (uint256 pos, uint256 end, uint256 size_) = (c.terms, c.end, LINK_SIZE);
         uint256 tolerance = 2;
-        excess = -c.curve.rate;
+        unchecked {
+            links += 128; // to the rates
+        }
         assembly ("memory-safe") {
             for {} lt(pos, end) { pos := add(pos, 4) } {
                 let word := mload(pos)
-                let curve := add(add(links, 64), mul(size, byte(0, word)))
+                let curve := add(links, mul(size_, byte(0, word)))
                 let factor := sar(232, shl(8, word))
-                excess := add(excess, mul(factor, mload(add(curve, 64)))) // rate; < 2^20·2^92
-                if mload(add(curve, 96)) {
+                excess := add(excess, mul(factor, mload(curve))) // < 2^20·2^92
+                if mload(add(curve, 32)) {
                     // sloped
                     let sign := sar(255, factor)
                     tolerance := add(tolerance, add(sub(xor(factor, sign), sign), 1))
                 }
             }
         }
+        unchecked {
+            excess -= c.curve.rate;
+        }
         (c.excess, c.tolerance) = (excess, tolerance);
     }
 
     /// @dev Cash that λ·s moves between the auths' own values and their payments is at most: the curve's own, λ = bottom > 0 with all that can be bought
-    /// beyond it, λ = top < 0 with all that can be sold; and what s may be off.
+    /// beyond it, λ = top < 0 with all that can be sold; and, which is left to {_weigh}, what s may be off.
     function _coverUp(Curve.Data memory c, uint256 links, Cost memory cost) private pure returns (uint256 cover) {
         unchecked {
-            (int256 bid, int256 ask, int256 bottom, int256 top) = (c.bid, c.ask, c.bottom, c.top);
+            (int256 bid, int256 ask) = (c.bid, c.ask);
             if (bid > 0) {
                 uint256 bought = c.buy;
-                if (bottom > 0) bought = Wire.max(bought, _most(links, cost, 0));
+                if (c.bottom > 0) bought = Wire.max(bought, _most(links, cost, 0));
                 cover = _valueUp(uint256(bid), bought);
             }
             if (ask < 0) {
                 uint256 sold = c.sell;
-                if (top < 0) sold = Wire.max(sold, _most(links, cost, 32));
+                if (c.top < 0) sold = Wire.max(sold, _most(links, cost, 32));
                 cover = Wire.max(cover, _valueUp(uint256(-ask), sold));
             }
-            // bottom ≤ top, so this is the larger size of the two; the ends are whole X40 prices
-            if (top < -bottom) top = -bottom;
-            cover += _valueUp(uint256(top) >> LOT_BITS, cost.most);
         }
     }
 

@@ -53,16 +53,32 @@ library Curve {
         unchecked {
             (c.loss, c.sloped) = (0, false);
             if (Wire.both(counts > 255, counts & 255 != 0)) return _both(c, pos, counts, pi, window, least);
-            int256 first = int256(Wire.load(pos)) >> 128;
-            if (Wire.abs(first) > uint256(MAX_CURVE_PRICE)) return false;
-            (c.bid, c.ask) = (first, first);
-            first <<= LOT_BITS;
-            if (counts > 255) {
-                (c.sell, c.top) = (0, first);
-                return _buy(c, pos + FIRST_BYTES, counts >> 8, first, pi, window, least);
+            // a buyer's side is read as it is, a seller's mirrored
+            uint256 sells;
+            int256 sign;
+            int256 first;
+            assembly ("memory-safe") {
+                first := sar(128, mload(pos))
+                mstore(c, first) // bid
+                mstore(add(c, 32), first) // ask
+                sells := lt(counts, 256)
+                sign := sub(1, shl(1, sells))
+                counts := add(shr(8, counts), and(counts, 255))
             }
-            (c.rate, c.buy, c.bottom) = (0, 0, first);
-            return _sell(c, pos + FIRST_BYTES, counts, first, pi, window, least);
+            (uint256 rate, uint256 total, int256 last) =
+                side(c, pos + FIRST_BYTES, counts, ((first << LOT_BITS) - pi) * sign, window, least);
+            last += pi * sign;
+            assembly ("memory-safe") {
+                mstore(add(c, 64), mul(rate, sign))
+                sells := shl(5, sells)
+                let at := add(c, sells)
+                mstore(add(at, 160), shl(44, total)) // buy or sell
+                mstore(add(at, 224), mul(last, sign)) // bottom or top
+                at := sub(c, sells)
+                mstore(add(at, 192), 0) // and the other
+                mstore(add(at, 256), shl(44, first))
+            }
+            return !Wire.either(Wire.either(last < LAST_PRICE, total > MAX_RATE), _tooLarge(first));
         }
     }
 
@@ -75,43 +91,28 @@ library Curve {
         unchecked {
             int256 bid = int256(Wire.load(pos)) >> 128;
             pos += FIRST_BYTES;
-            int256 ask = bid + int256(Wire.load(pos) >> 144);
+            int256 ask = bid + int256(Wire.load(pos) >> 144); // bid ≤ ask
             pos += GAP_BYTES;
-            if (Wire.either(bid < -MAX_CURVE_PRICE, ask > MAX_CURVE_PRICE)) return false; // bid ≤ ask
             (c.bid, c.ask) = (bid, ask);
-            if (!_buy(c, pos, counts >> 8, bid << LOT_BITS, pi, window, least)) return false;
-            pos += STEP_BYTES * (counts >> 8);
-            return _sell(c, pos, counts & 255, ask << LOT_BITS, pi, window, least);
+            uint256 steps = counts >> 8;
+            (uint256 rate, uint256 total, int256 left) = side(c, pos, steps, (bid << LOT_BITS) - pi, window, least);
+            left += pi;
+            (c.buy, c.bottom) = (total << LOT_BITS, left);
+            bool bad = Wire.either(total > MAX_RATE, left < LAST_PRICE);
+            pos += STEP_BYTES * steps;
+            uint256 sold;
+            (sold, total, left) = side(c, pos, counts & 255, pi - (ask << LOT_BITS), window, least);
+            c.rate = int256(rate) - int256(sold);
+            left = pi - left;
+            (c.sell, c.top) = (total << LOT_BITS, left);
+            bad = Wire.either(bad, Wire.either(total > MAX_RATE, left > -LAST_PRICE));
+            return !Wire.either(bad, Wire.either(bid < -MAX_CURVE_PRICE, ask > MAX_CURVE_PRICE));
         }
     }
 
-    /// @param first {cash X84} bid
-    function _buy(Data memory c, uint256 pos, uint256 steps, int256 first, int256 pi, uint256 window, uint256 least)
-        private
-        pure
-        returns (bool)
-    {
+    function _tooLarge(int256 price) private pure returns (bool) {
         unchecked {
-            (uint256 rate, uint256 total, int256 last) = side(c, pos, steps, first - pi, window, least);
-            last += pi;
-            (c.rate, c.buy, c.bottom) = (int256(rate), total << LOT_BITS, last);
-            return Wire.both(total <= MAX_RATE, last >= LAST_PRICE);
-        }
-    }
-
-    /// @dev Takes what is sold off the rate.
-    /// @param first {cash X84} ask
-    function _sell(Data memory c, uint256 pos, uint256 steps, int256 first, int256 pi, uint256 window, uint256 least)
-        private
-        pure
-        returns (bool)
-    {
-        unchecked {
-            (uint256 rate, uint256 total, int256 last) = side(c, pos, steps, pi - first, window, least);
-            last = pi - last;
-            (c.sell, c.top) = (total << LOT_BITS, last);
-            c.rate -= int256(rate);
-            return Wire.both(total <= MAX_RATE, last <= -LAST_PRICE);
+            return uint256(price + MAX_CURVE_PRICE) > uint256(2 * MAX_CURVE_PRICE);
         }
     }
 

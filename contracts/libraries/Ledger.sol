@@ -57,59 +57,69 @@ library Ledger {
             r.homed = a.homeProduct == 0;
             if (r.homed) a.homeProduct = r.entries[0].line.id + 1;
             reason = _cover(ledger, owner, a, r);
+            if (Wire.both(solvent, reason == Reasons.NONE)) return reason;
             if (reason != Reasons.OVERSIZED && !solvent) reason = Reasons.RENT;
-            if (reason != Reasons.NONE && r.homed) a.homeProduct = 0;
+            if (r.homed) a.homeProduct = 0;
         }
     }
 
     function _cover(Data storage ledger, address owner, Holding memory a, Reading memory r)
         private
         view
-        returns (uint256)
+        returns (uint256 reason)
     {
         unchecked {
-            bool covered = r.cover <= a.cash;
-            uint256 pair = type(uint256).max;
-            (uint256 slot, uint256 word, uint256 home) = (0, 0, a.homeProduct);
+            bool short = r.cover > a.cash;
             (Entry memory e, Entry[] memory entries) = (r.entry, r.entries);
-            for (uint256 i = r.count; i != 0; --i) {
+            (uint256 left, uint256 home) = (r.count, a.homeProduct - 1);
+            assembly ("memory-safe") {
+                e := mload(add(entries, 32))
+            }
+            if (Wire.both(left == 1, e.line.id == home)) {
+                uint256 balance = a.home;
+                e.balance = balance;
+                if (Wire.either(short, e.cover > balance)) return Reasons.UNCOVERED;
+                return Reasons.NONE;
+            }
+            mapping(uint256 => uint256) storage pairs = ledger.pairs[owner];
+            uint256 pair = type(uint256).max;
+            Entry memory held = e;
+            for (; left != 0; --left) {
                 assembly ("memory-safe") {
                     entries := add(entries, 32)
                     e := mload(entries)
                 }
                 uint256 id = e.line.id;
-                uint256 balance;
-                if (home == id + 1) {
-                    balance = a.home;
-                } else {
-                    if (id >> 1 != pair) {
+                uint256 balance = a.home;
+                if (id != home) {
+                    if (id >> 1 == pair) {
+                        (e.slot, e.word) = (held.slot, held.word);
+                    } else {
                         pair = id >> 1;
                         uint256 gas = r.gas + WORD_GAS;
                         r.gas = gas;
                         if (gas > r.gasLimit) return Reasons.OVERSIZED;
-                        (slot, word) = _load(ledger.pairs[owner], pair);
+                        _load(e, pairs, pair);
+                        held = e;
                     }
-                    (e.slot, e.word) = (slot, word);
-                    balance = (word >> _shift(id)) & type(uint128).max;
+                    balance = (e.word >> _shift(id)) & type(uint128).max;
                 }
                 e.balance = balance;
-                if (e.cover > balance) covered = false;
+                short = Wire.either(short, e.cover > balance);
             }
-            return covered ? Reasons.NONE : Reasons.UNCOVERED;
+            if (short) return Reasons.UNCOVERED;
         }
     }
 
-    function _load(mapping(uint256 => uint256) storage pairs, uint256 pair)
-        private
-        view
-        returns (uint256 slot, uint256 word)
-    {
+    function _load(Entry memory e, mapping(uint256 => uint256) storage pairs, uint256 pair) private view {
+        (uint256 slot, uint256 word) = (0, 0);
         assembly ("memory-safe") {
             mstore(0, pair)
             mstore(32, pairs.slot)
             slot := keccak256(0, 64)
             word := sload(slot)
         }
+        (e.slot, e.word) = (slot, word);
     }
 
     /// @dev Rule 8 alone, of a submission that does not trade yet.

@@ -121,11 +121,20 @@ library Pass {
             }
         }
         (input.pos, input.end, input.done, input.units) = (body, behind, behind, a.units);
+        input.known = _known(a, body);
         unchecked {
             (input.shadows, input.length) = (behind + DONE_BYTES * input.doneCount, Seal.BODY + length);
         }
         _stay(w, _trade(s, w, _read(w), solvent));
         if (flags & AccountWords.AMENDED != 0) _amend(s, w, end);
+    }
+
+    /// @dev The stored hash is of a body that {_join} or {_replace} took, with these units: rules 1 to 6 held, and rule 8 with the home product of
+    /// then. That was this one if it was set, since it never changes; if not, the first product listed.
+    function _known(Holding memory a, uint256 body) private pure returns (bool) {
+        unchecked {
+            return a.homeProduct == ((Wire.load(body) >> 184) & type(uint16).max) + 1;
+        }
     }
 
     /// @dev Rent owed from before, and of this batch if the account can pay it. From here its cash is net.
@@ -167,7 +176,7 @@ library Pass {
         unchecked {
             Input memory input = w.input;
             if (input.doneCount != 0) revert IWalras.WrongItem(w.owner);
-            input.units = w.account.units;
+            (input.units, input.known) = (w.account.units, false);
             if (!_open(w, w.source, w.length, SHADOW_BYTES * input.shadowCount, w.account.sealHash)) {
                 if (input.shadowCount != 0) revert IWalras.ShadowsMismatch(input.shadowCount, 0);
                 w.reading.kind = 0;
@@ -199,9 +208,10 @@ library Pass {
         Reading memory r = w.reading;
         reason = Submission.read(r, w.board, w.input);
         if (reason != Reasons.NONE) return reason;
-        // neither 0, no end, nor not yet over
-        uint256 last = r.validUntil;
-        if (last != 0 && last < w.terms.lockOut) return Reasons.EXPIRED;
+        unchecked {
+            // 0, no end, is the largest of all
+            if (r.validUntil - 1 < w.terms.lockOut - 1) return Reasons.EXPIRED;
+        }
     }
 
     /// @dev Rules 8 to 10, and what a submission does that is not void.
@@ -324,7 +334,7 @@ library Pass {
 
     /// @dev Rules 1 to 6 and 8, and kind 1.
     function _replaces(Work memory w) private pure returns (bool) {
-        (w.input.shadowCount, w.input.doneCount) = (0, 0);
+        (w.input.shadowCount, w.input.doneCount, w.input.known) = (0, 0, false);
         Reading memory r = w.reading;
         return Submission.decode(r, w.board, w.input) == Reasons.NONE && r.kind == 1 && Ledger.fits(w.account, r);
     }

@@ -38,6 +38,7 @@ struct Input {
     uint256 shadowCount;
     uint256 done; // address of the progress of each auth with limits, i128 each, within its limits
     uint256 doneCount; // 0: no progress yet
+    bool known; // rules 1 to 6 and 8 hold, at whatever prices: those that look at the body alone are not looked at
 }
 
 /// @dev What a submission asks of one of its products, and gets at the posted prices.
@@ -72,8 +73,8 @@ struct Reading {
     uint256 gasLimit; // declared
     uint256 reason; // if it is void
     bool homed; // the account got its home product by this submission
+    bool known; // as its input
     /* from here on zero when a submission is begun */
-    bool headed; // rules 1 to 3 hold
     bool moves; // an auth has a fill
     bool complete; // all auths have limits and have ended
     uint256 gas; // bound on what its settlement spends
@@ -101,29 +102,42 @@ library Submission {
         returns (uint256 reason)
     {
         reason = decode(r, board, input);
+        if (Wire.both(reason == Reasons.NONE, input.shadowCount == r.costs)) return reason;
         uint256 needed = reason == Reasons.NONE ? r.costs : 0;
         if (input.shadowCount != needed) revert IWalras.ShadowsMismatch(input.shadowCount, needed);
     }
 
-    /// @dev The same for who gives no shadow prices: they are zero.
+    /// @dev The same for who gives no shadow prices: the reason does not depend on them.
     function decode(Reading memory r, Board.Data memory board, Input memory input) internal pure returns (uint256) {
         unchecked {
             uint256 pos = _head(r, board, input);
             if (pos == 0) return r.reason;
-            uint256 link;
-            if (r.costs != 0) {
-                uint256 end = Costs.read(r, input, pos);
-                if (end == 0) return r.reason;
-                (r.end, link) = (end, r.coupling.links);
-            }
-            for (uint256 left = r.auths; left != 0; --left) {
+            if (r.costs != 0) return _coupled(r, input, pos);
+            return _auths(r, pos, 0, 0);
+        }
+    }
+
+    function _coupled(Reading memory r, Input memory input, uint256 pos) private pure returns (uint256 reason) {
+        uint256 end = Costs.read(r, input, pos);
+        if (end == 0) return r.reason;
+        r.end = end;
+        reason = _auths(r, pos, r.coupling.links, Costs.LINK_SIZE);
+        if (reason == Reasons.NONE) Costs.weigh(r);
+    }
+
+    /// @param link of the first auth @param size of a link; both 0 without costs
+    function _auths(Reading memory r, uint256 pos, uint256 link, uint256 size) private pure returns (uint256) {
+        unchecked {
+            uint256 left = r.auths;
+            do {
                 pos = _auth(r, pos, link);
                 if (pos == 0) return r.reason;
-                link += Costs.LINK_SIZE; // without costs it is of no use
+                link += size;
+            } while (--left != 0);
+            if (!r.known) {
+                if (Wire.either(pos != r.end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
             }
-            if (Wire.either(pos != r.end, r.used + 1 != 1 << r.count)) return Reasons.MALFORMED;
             r.complete = r.ended == r.auths;
-            if (r.costs != 0) Costs.weigh(r);
             return Reasons.NONE;
         }
     }
@@ -134,69 +148,92 @@ library Submission {
         return 0;
     }
 
-    /// @dev Rules 1 to 3. @return pos of the first auth
+    /// @dev Ends reading. @return false, as every function that looks at a rule does if it does not hold
+    function fail(Reading memory r, uint256 reason) internal pure returns (bool) {
+        r.reason = reason;
+        return false;
+    }
+
+    /// @dev Products and how many auths and costs. @return pos of the first auth
     function _head(Reading memory r, Board.Data memory board, Input memory input) private pure returns (uint256 pos) {
         unchecked {
             assembly ("memory-safe") {
-                calldatacopy(add(r, 512), calldatasize(), 416) // zeros, from `headed` on
+                calldatacopy(add(r, 544), calldatasize(), 384) // zeros, from `moves` on
             }
-            (uint256 list, uint256 end) = (input.pos, input.end);
-            uint256 word = Wire.load(list);
-            uint256 count = (word >> 200) & 255;
+            uint256 list = input.pos;
+            uint256 head = Wire.load(list);
+            uint256 count = (head >> 200) & 255;
             list += HEAD;
-            pos = list + 2 * count + 2;
-            (r.input, r.end) = (input, end);
-            if (pos > end) return quit(r, Reasons.MALFORMED);
-            uint256 auths = Wire.load(pos - 2) >> 248;
-            uint256 costs = Wire.load(pos - 1) >> 248;
-            (r.kind, r.validUntil) = (word >> 248, (word >> 208) & type(uint40).max);
-            (r.count, r.auths, r.costs) = (count, auths, costs);
-            bool few = Wire.either(count - 1 >= MAX_LISTED, auths - 1 >= MAX_LISTED);
-            if (Wire.either(Wire.either(r.kind > 1, costs > MAX_COSTS), few)) return quit(r, Reasons.MALFORMED);
-            {
-                (uint256 length, uint256 units) = (input.length, input.units);
-                uint256 limit = units * UNIT_GAS;
-                uint256 gas = SUBMISSION_GAS + STAND_GAS * r.kind + BYTE_GAS * length + PRODUCT_GAS * count;
-                (r.gas, r.gasLimit) = (gas, limit);
-                length += ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
-                if (Wire.either(gas > limit, length > UNIT_BYTES * units)) return quit(r, Reasons.OVERSIZED);
+            uint256 end = list + 2 * count;
+            // read before it is known whether it lies within: there is room behind the body
+            uint256 tail = Wire.load(end);
+            (r.input, r.end) = (input, input.end);
+            (r.kind, r.validUntil) = (head >> 248, (head >> 208) & type(uint40).max);
+            (r.count, r.auths, r.costs) = (count, tail >> 248, Wire.octet(tail, 1));
+            if (input.known) {
+                (r.known, r.gasLimit) = (true, type(uint256).max);
+            } else {
+                r.known = false;
+                if (!_admits(r, head, tail, board.places.length, end)) return 0;
             }
             if (count > r.entries.length) r.entries = new Entry[](count);
-            if (!_list(r, board, list)) return quit(r, Reasons.MALFORMED);
-            r.headed = true;
+            _find(r.entries, board.places, list, end);
+            return end + 2;
         }
     }
 
-    /// @dev Rule 3, and the entries of the products.
-    function _list(Reading memory r, Board.Data memory board, uint256 list) private pure returns (bool) {
+    /// @dev Rules 1 to 3. @param products of the market @param end of the list
+    function _admits(Reading memory r, uint256 head, uint256 tail, uint256 products, uint256 end)
+        private
+        pure
+        returns (bool)
+    {
         unchecked {
-            uint256 end = list + 2 * r.count;
+            (uint256 count, uint256 costs) = ((head >> 200) & 255, Wire.octet(tail, 1));
+            bool bad = Wire.either(count - 1 >= MAX_LISTED, (tail >> 248) - 1 >= MAX_LISTED);
+            bad = Wire.either(Wire.either(head >> 248 > 1, costs > MAX_COSTS), bad);
+            if (Wire.either(bad, end + 2 > r.end)) return fail(r, Reasons.MALFORMED);
+            Input memory input = r.input;
+            (uint256 length, uint256 units) = (input.length, input.units);
+            uint256 gas = SUBMISSION_GAS + STAND_GAS * (head >> 248) + BYTE_GAS * length + PRODUCT_GAS * count;
+            length += ITEM_HEAD + PRICE_BYTES * count + SHADOW_BYTES * costs;
+            bad = length > UNIT_BYTES * units;
+            units *= UNIT_GAS;
+            (r.gas, r.gasLimit) = (gas, units);
+            if (Wire.either(gas > units, bad)) return fail(r, Reasons.OVERSIZED);
+            uint256 list = end - 2 * count;
             uint256 next;
             bool falls;
             assembly ("memory-safe") {
-                for { let pos := list } lt(pos, end) { pos := add(pos, 2) } {
-                    let id := shr(240, mload(pos))
+                for {} 1 {} {
+                    let id := shr(240, mload(list))
                     falls := or(falls, lt(id, next))
                     next := add(id, 1)
+                    list := add(list, 2)
+                    if eq(list, end) { break }
                 }
             }
-            (Entry[] memory entries, Line[] memory places) = (r.entries, board.places);
-            if (Wire.either(falls, next > places.length)) return false;
-            assembly ("memory-safe") {
-                // id < places.length, as many entries as products
-                for { places := add(places, 32) } lt(list, end) { list := add(list, 2) } {
-                    let line := mload(add(places, shl(5, shr(240, mload(list)))))
-                    if iszero(line) { break } // not posted
-                    mstore(add(line, 224), 1) // used
-                    entries := add(entries, 32)
-                    let e := mload(entries)
-                    mstore(e, line)
-                    calldatacopy(add(e, 32), calldatasize(), 160) // zeros
-                }
-            }
-            if (list != end) revert IWalras.PriceMissing(uint16(Wire.load(list) >> 240));
+            if (Wire.either(falls, next > products)) return fail(r, Reasons.MALFORMED);
             return true;
         }
+    }
+
+    /// @dev Begins the entries of the products listed: ids of products that exist, no more than there are entries.
+    function _find(Entry[] memory entries, Line[] memory places, uint256 list, uint256 end) private pure {
+        assembly ("memory-safe") {
+            for { places := add(places, 32) } 1 {} {
+                let line := mload(add(places, shl(5, shr(240, mload(list)))))
+                if iszero(line) { break } // not posted
+                mstore(add(line, 224), 1) // used
+                entries := add(entries, 32)
+                let e := mload(entries)
+                mstore(e, line)
+                calldatacopy(add(e, 32), calldatasize(), 160) // zeros
+                list := add(list, 2)
+                if eq(list, end) { break }
+            }
+        }
+        if (list != end) revert IWalras.PriceMissing(uint16(Wire.load(list) >> 240));
     }
 
     /// @dev Rule 4 (a), by the heads alone. An auth has more bytes than its head: if one does not lie within, nor does what it would be followed by.
@@ -217,7 +254,7 @@ library Submission {
         }
     }
 
-    /// @dev Rule 5 for an auth, and its demand. @return next behind it
+    /// @dev An auth's demand. @return next behind it
     /// @param link of the auth, if there are costs
     function _auth(Reading memory r, uint256 pos, uint256 link) private pure returns (uint256 next) {
         unchecked {
@@ -226,24 +263,21 @@ library Submission {
             pos += AUTH_HEAD;
             uint256 legs = Wire.octet(head, 1);
             uint256 limits = pos + Wire.TERM_BYTES * legs; // behind the legs
-            uint256 curve;
-            {
-                uint256 flags = Wire.octet(head, 0);
-                uint256 buys = Wire.octet(head, 2);
-                uint256 sells = Wire.octet(head, 3);
-                curve = limits + LIMIT_BYTES * flags;
-                next = curve + Curve.size(buys, sells);
-                bool bad = Wire.either(Curve.shapeless(buys, sells), Wire.either(legs - 1 >= MAX_LEGS, flags > 1));
-                bad = Wire.either(next > r.end, bad);
-                uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + STEP_GAS * (buys + sells) + LIMIT_GAS * flags;
-                if (Wire.either(bad, gas > r.gasLimit)) return refuse(r, gas, bad);
-                r.gas = gas;
+            uint256 curve = limits + LIMIT_BYTES * Wire.octet(head, 0);
+            next = curve + Curve.size(Wire.octet(head, 2), Wire.octet(head, 3));
+            if (!r.known) {
+                if (!_allows(r, head, pos, next)) return 0;
             }
-            (uint256 gross, uint256 tau, int256 pi) = legs == 1 ? _leg(r, pos) : _legs(r, pos, limits);
-            if (gross == 0) return quit(r, Reasons.MALFORMED);
+            (uint256 gross, uint256 tau, int256 pi) = (1, 0, 0);
+            if (legs == 1) {
+                (tau, pi) = _leg(r, pos);
+            } else {
+                (gross, tau, pi) = _legs(r, pos, limits);
+                if (gross == 0) return quit(r, Reasons.MALFORMED);
+            }
             Curve.Data memory c = r.curve;
             int256 effective = pi;
-            if (r.costs != 0) {
+            if (link != 0) {
                 // an auth in costs answers to π = Σ w·p − Σ g·λ, with W + G in place of W
                 assembly ("memory-safe") {
                     effective := sub(pi, mload(link))
@@ -261,25 +295,42 @@ library Submission {
         }
     }
 
-    /// @dev Quits at an auth or a cost that is malformed or, if it is not, takes the gas too far.
-    function refuse(Reading memory r, uint256 gas, bool malformed) internal pure returns (uint256) {
-        if (malformed) return quit(r, Reasons.MALFORMED);
-        r.gas = gas;
-        return quit(r, Reasons.OVERSIZED);
+    /// @dev Rule 5 for an auth, but for its prices, and several legs, which are looked at as they are read. @param pos of the legs
+    function _allows(Reading memory r, uint256 head, uint256 pos, uint256 next) private pure returns (bool) {
+        unchecked {
+            uint256 legs = Wire.octet(head, 1);
+            uint256 gas = r.gas + AUTH_GAS + LEG_GAS * legs + LIMIT_GAS * Wire.octet(head, 0);
+            gas += STEP_GAS * (Wire.octet(head, 2) + Wire.octet(head, 3));
+            head >>= 224;
+            // octets flags ≤ 1, legs 1 to 16, steps ≤ 16 a side: with a leg less and 15 steps more, none has a higher bit
+            uint256 beyond = (head - 0x10000 + 0x0f0f) & 0xfef0e0e0 | head & 0xe0e0;
+            bool bad = Wire.either(beyond != 0, head & 0xffff == 0);
+            bad = Wire.either(next > r.end, bad);
+            if (Wire.either(bad, gas > r.gasLimit)) return refuse(r, gas, bad);
+            r.gas = gas;
+            if (legs == 1) {
+                uint256 leg = Wire.load(pos) >> 224;
+                if (Wire.either(leg & 0xffffff != 1, leg >> 24 >= r.count)) return fail(r, Reasons.MALFORMED);
+                r.used |= 1 << (leg >> 24);
+            }
+            return true;
+        }
     }
 
-    /// @dev {_legs} of a single one.
-    function _leg(Reading memory r, uint256 pos) private pure returns (uint256 gross, uint256 tau, int256 pi) {
-        (uint256 count, Entry[] memory entries) = (r.count, r.entries);
+    /// @dev Ends reading at an auth or a cost that is malformed or, if it is not, takes the gas too far.
+    function refuse(Reading memory r, uint256 gas, bool malformed) internal pure returns (bool) {
+        if (malformed) return fail(r, Reasons.MALFORMED);
+        r.gas = gas;
+        return fail(r, Reasons.OVERSIZED);
+    }
+
+    /// @dev {_legs} of a single one, whose weight is 1.
+    function _leg(Reading memory r, uint256 pos) private pure returns (uint256 tau, int256 pi) {
+        Entry[] memory entries = r.entries;
         assembly ("memory-safe") {
-            let leg := shr(224, mload(pos))
-            // its weight is 1
-            gross := and(eq(and(leg, 0xffffff), 1), lt(shr(24, leg), count))
-            if gross {
-                let line := mload(mload(add(add(entries, 32), shl(5, shr(24, leg)))))
-                pi := mload(add(line, 32)) // price
-                tau := mload(add(line, 64)) // tick
-            }
+            let line := mload(mload(add(add(entries, 32), shl(5, byte(0, mload(pos))))))
+            pi := mload(add(line, 32)) // price
+            tau := mload(add(line, 64)) // tick
         }
     }
 
@@ -291,8 +342,7 @@ library Submission {
         pure
         returns (uint256 gross, uint256 tau, int256 pi)
     {
-        uint256 count = r.count;
-        Entry[] memory entries = r.entries;
+        (uint256 count, uint256 used, Entry[] memory entries) = (r.count, r.used, r.entries);
         assembly ("memory-safe") {
             let next := 0
             for {} lt(pos, end) { pos := add(pos, 4) } {
@@ -306,12 +356,14 @@ library Submission {
                     break
                 }
                 next := add(index, 1)
+                used := or(used, shl(index, 1))
                 let line := mload(mload(add(add(entries, 32), shl(5, index))))
                 gross := add(gross, size)
                 pi := add(pi, mul(weight, mload(add(line, 32)))) // price
                 tau := add(tau, mul(size, mload(add(line, 64)))) // tick
             }
         }
+        r.used = used;
     }
 
     /// @dev Cuts the curve's domain to [-(low + done), high - done] and moves the progress.
@@ -343,16 +395,16 @@ library Submission {
     /// @dev Cover and payment.
     function _pay(Reading memory r, Curve.Data memory c, int256 pi) private pure {
         unchecked {
-            (int256 bid, int256 ask, uint256 pay) = (c.bid, c.ask, 0);
-            if (bid > 0) pay = valueUp(uint256(bid), c.buy);
+            int256 ask = c.ask;
+            uint256 pay = valueUp(Wire.positive(c.bid), c.buy);
             if (ask < 0) pay = Wire.max(pay, valueUp(uint256(-ask), c.sell));
             r.cover += pay;
+            r.loss += c.loss;
             int256 rate = c.rate;
             if (rate != 0) {
                 r.cash += payment(pi, rate);
                 r.moves = true;
             }
-            r.loss += c.loss;
         }
     }
 
@@ -367,11 +419,8 @@ library Submission {
     /// @dev {_fill} of a single leg, whose weight is 1.
     function _fillOne(Reading memory r, Curve.Data memory c, uint256 pos) private pure {
         Entry[] memory entries = r.entries;
-        uint256 used = r.used;
         assembly ("memory-safe") {
-            let entry := byte(0, mload(pos))
-            used := or(used, shl(entry, 1))
-            entry := mload(add(add(entries, 32), shl(5, entry)))
+            let entry := mload(add(add(entries, 32), shl(5, byte(0, mload(pos)))))
             let slot := add(entry, 32)
             mstore(slot, add(mload(slot), mload(add(c, 192)))) // cover: what can be sold
             slot := add(entry, 160)
@@ -386,20 +435,16 @@ library Submission {
             slot := add(entry, 128)
             mstore(slot, add(mload(slot), shl(1, mload(add(c, 96))))) // tolerance, if sloped
         }
-        r.used = used;
     }
 
     function _fill(Reading memory r, Curve.Data memory c, uint256 pos, uint256 end) private pure {
         Entry[] memory entries = r.entries;
-        uint256 used = r.used;
         assembly ("memory-safe") {
             let rate := mload(add(c, 64))
             let sloped := mload(add(c, 96))
             for {} lt(pos, end) { pos := add(pos, 4) } {
                 let weight := sar(232, shl(8, mload(pos)))
-                let entry := byte(0, mload(pos))
-                used := or(used, shl(entry, 1))
-                entry := mload(add(add(entries, 32), shl(5, entry)))
+                let entry := mload(add(add(entries, 32), shl(5, byte(0, mload(pos)))))
                 let sign := sar(255, weight)
                 let size := sub(xor(weight, sign), sign)
                 // cover: a positive leg delivers what is sold, a negative one what is bought
@@ -419,7 +464,6 @@ library Submission {
                 }
             }
         }
-        r.used = used;
     }
 
     /// @return {cash X40} ⌈price X40 · quantity X44⌉

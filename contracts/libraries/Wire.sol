@@ -52,6 +52,13 @@ library Wire {
         }
     }
 
+    /// @return y x, or 0 if it is below
+    function positive(int256 x) internal pure returns (uint256 y) {
+        assembly ("memory-safe") {
+            y := mul(x, sgt(x, 0))
+        }
+    }
+
     /// @dev a || b for conditions cheaper than a jump.
     function either(bool a, bool b) internal pure returns (bool c) {
         assembly ("memory-safe") {

@@ -116,6 +116,7 @@ contract Harness {
         Board.Data memory board = Board.build(_products, ids.length, ids, prices);
         Reading memory r;
         Submission.read(r, board, _input(first));
+        board = Board.build(_products, ids.length, ids, prices);
         return _read(r, board, second);
     }
 
@@ -125,8 +126,19 @@ contract Harness {
         returns (Read memory out)
     {
         out.reason = VoidReason(Submission.read(r, board, _input(submission)));
-        (out.gas, out.headed) = (r.gas, r.headed);
-        if (out.reason == VoidReason.NONE) _copy(r, out);
+        out.gas = r.gas;
+        for (uint256 i; i < board.lines.length; ++i) {
+            if (board.lines[i].used) out.headed = true;
+        }
+        if (out.reason != VoidReason.NONE) return out;
+        _copy(r, out);
+        // as what stands it asks the same
+        Input memory input = _input(submission);
+        Read memory again;
+        (input.known, again.gas, again.headed) = (true, out.gas, out.headed);
+        require(Submission.read(r, board, input) == 0, "void if it is known");
+        _copy(r, again);
+        require(keccak256(abi.encode(again)) == keccak256(abi.encode(out)), "not the same if it is known");
     }
 
     /// @dev Reverts as a settlement would if the submission trades and a cost does not clear. @return costs that do

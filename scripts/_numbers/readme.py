@@ -33,7 +33,7 @@ GAS_GOALS: Final = {
     ("settle", "full transaction, fresh words"): TX_LIMIT,
     ("standing", "one auth with limits, first product"): 16_000,
     ("standing", "one auth with limits, unfilled"): 8_000,
-    ("standing", "three portfolios, two costs"): 43_000,
+    ("standing", "three portfolios, two costs"): 40_000,
     ("chunks", "overhead, standing"): 8_000,
     ("chunks", "overhead, sealed"): 5_500,
     ("chunks", "overhead, standing, %"): 50,
@@ -46,7 +46,6 @@ GAS_GOALS: Final = {
 }
 # What is wanted beyond that, and not reached yet.
 GAS_AIMS: Final = {
-    ("standing", "three portfolios, two costs"): 40_000,
     ("chunks", "overhead, standing, %"): 10,
     ("chunks", "overhead, sealed, %"): 10,
 }
