@@ -15,7 +15,19 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["clock", "console", "emit", "facts", "json_option", "say", "shorten", "span", "table"]
+__all__ = [
+    "clock",
+    "console",
+    "counted",
+    "emit",
+    "facts",
+    "json_option",
+    "say",
+    "shorten",
+    "span",
+    "table",
+    "warn",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +55,17 @@ def emit(as_json: bool, data: Any, show: Callable[[], None]) -> None:
 def say(text: str, style: str = "") -> None:
     """One line for a person."""
     console().print(Text(text, style=style), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """One line on stderr about something that went on all the same."""
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {text}", err=True)
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Like ``1 batch``, ``2 batches`` or ``3,000 accounts``."""
+    more = plural or noun + ("es" if noun.endswith(("s", "x", "ch")) else "s")
+    return f"{number:,} {noun if number == 1 else more}"
 
 
 def table(

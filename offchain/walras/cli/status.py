@@ -17,6 +17,7 @@ from walras.chain.market import Market
 from walras.chain.postings import read_posting
 from walras.chain.views import MarketView
 from walras.cli.followed import followed
+from walras.cli.live import pending
 from walras.cli.market import next_boundary
 from walras.cli.output import clock, emit, facts, json_option, say, table
 from walras.cli.session import Session, acting, market_units, with_session
@@ -72,7 +73,8 @@ def status(session: Session, batch: int | None, as_json: bool) -> None:
     if number and not (account.standing and batch is None):
         seals = live_seals(as_history(market.sealed_events(number)))
     if owner not in seals and batch is None:
-        stand = Stand(account, view, followed(session, owner))
+        waits = pending(session, view, account)
+        stand = Stand(account, view, followed(session, owner), waits)
         if account.standing or stand.found is not None:
             emit(as_json, stand.data(), stand.show)
             return
