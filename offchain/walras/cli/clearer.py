@@ -29,6 +29,7 @@ from walras.operator.log import Redactor, configure
 from walras.operator.settings import ClearerSettings, load_settings
 from walras.operator.view import Observer
 from walras.store import Journal
+from walras.words import counted
 
 __all__ = ["EXIT_HALTED", "clearer"]
 
@@ -173,7 +174,8 @@ def _show_decisions(taken: list[dict[str, Any]]) -> None:
 def _show_status(data: dict[str, Any]) -> None:
     batch = data["batch"]
     last = (
-        f"{batch['number']} with {batch['live']} accounts, {batch['units']} units"
+        f"{batch['number']} with {counted(batch['live'], 'account')}, "
+        f"{counted(batch['units'], 'unit')}"
         f"{', settled' if batch['settled'] else ''}{', void' if batch['closed'] else ''}"
         f"{', key published' if batch['key_published'] else ''}"
     )
@@ -197,7 +199,7 @@ def _daemon_in_words(health: dict[str, Any] | None) -> str:
     if health["halted"]:
         return f"halted: {health['halted']}"
     since = f"last step {health['seconds_since_step']:.0f} s ago"
-    failures = f", {health['failures']} failures in a row" if health["failures"] else ""
+    failures = f", {counted(health['failures'], 'failure')} in a row" if health["failures"] else ""
     return f"{'healthy' if health['healthy'] else 'stuck'}, {since}{failures}"
 
 

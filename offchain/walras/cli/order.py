@@ -13,7 +13,7 @@ from walras.chain.sender import Receipt
 from walras.chain.views import AccountView, MarketView
 from walras.cli.check import explain
 from walras.cli.live import notes
-from walras.cli.output import clock, counted, emit, facts, json_option, say, warn
+from walras.cli.output import clock, emit, facts, json_option, say, warn
 from walras.cli.prepare import (
     Prepared,
     deposits_for,
@@ -26,6 +26,7 @@ from walras.errors import ChainError, OrderError, StoreError
 from walras.schedule import Phase
 from walras.sealing import batch_id, seal, seal_hash
 from walras.units import exact_text, plain_text
+from walras.words import counted
 
 __all__ = ["order", "require_covered", "sealed", "sealed_facts", "show_sealed"]
 

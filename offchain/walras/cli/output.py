@@ -18,7 +18,6 @@ from rich.text import Text
 __all__ = [
     "clock",
     "console",
-    "counted",
     "emit",
     "facts",
     "json_option",
@@ -60,12 +59,6 @@ def say(text: str, style: str = "") -> None:
 def warn(text: str) -> None:
     """One line on stderr about something that went on all the same."""
     click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {text}", err=True)
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Like ``1 batch``, ``2 batches`` or ``3,000 accounts``."""
-    more = plural or noun + ("es" if noun.endswith(("s", "x", "ch")) else "s")
-    return f"{number:,} {noun if number == 1 else more}"
 
 
 def table(

@@ -10,13 +10,14 @@ from typing import Any
 from walras.auths import Auth, Submission
 from walras.chain.views import AccountView, MarketView
 from walras.cli.live import Pending
-from walras.cli.output import clock, counted, facts, say, table
+from walras.cli.output import clock, facts, say, table
 from walras.cli.session import market_units
 from walras.numbers import X44
 from walras.orders.describe import portfolio_text
 from walras.orders.history import Followed
 from walras.orders.progress import Progress, progress
 from walras.units import MarketUnits, exact_text, plain_text
+from walras.words import counted
 
 __all__ = ["Stand"]
 

@@ -31,6 +31,7 @@ from walras.orders.history import Followed, Shown, follow
 from walras.schedule import Phase
 from walras.submission import VoidReason
 from walras.units import MarketUnits, exact_text, plain_text
+from walras.words import counted
 
 __all__ = ["VOID_WORDS", "status"]
 
@@ -124,7 +125,8 @@ def _fills(fate: _Fate, units: MarketUnits) -> list[tuple[Auth, dict[str, Fracti
 def _show(fate: _Fate, view: MarketView, units: MarketUnits) -> None:
     now = view.now
     say(f"Batch {fate.batch}: {_words(fate)}", "bold")
-    lines = [("sealed", f"{len(fate.seal.ciphertext)} bytes, {fate.seal.units} units")]
+    size = f"{counted(len(fate.seal.ciphertext), 'byte')}, {counted(fate.seal.units, 'unit')}"
+    lines = [("sealed", size)]
     if fate.batch == view.current:
         what, when = next_boundary(view)
         lines.append(("next", f"{what} at {clock(when, now)}"))

@@ -41,6 +41,7 @@ from walras.operator.meter import Meter
 from walras.operator.settings import ClearerSettings
 from walras.operator.view import Observer, Sight
 from walras.store import Journal
+from walras.words import counted
 
 __all__ = ["Daemon", "Halted", "Surroundings", "describe"]
 
@@ -133,7 +134,9 @@ class Daemon:
                 self._meter.failed(failures)
                 self._log.warning("failed", error=str(error), failures=failures)
                 if failures >= self._settings.max_failures:
-                    raise self._halt(f"{failures} failures in a row, the last: {error}") from error
+                    raise self._halt(
+                        f"{counted(failures, 'failure')} in a row, the last: {error}"
+                    ) from error
                 pause = min(pause * 2**failures, _LONGEST_PAUSE)
             self._sleep(pause)
 
