@@ -9,7 +9,7 @@ from fractions import Fraction
 import click
 from eth_utils.address import is_address, to_checksum_address
 
-from walras.chain.sender import Receipt
+from walras.chain.transactions import Receipt
 from walras.chain.views import AccountView, Asset, MarketView
 from walras.cli.output import clock, emit, facts, say
 from walras.cli.session import asset_units

@@ -248,7 +248,8 @@ def _working(session: Session, settings: ClearerSettings) -> Iterator[_Working]:
                 raise _Stopped
 
         solve = partial(solve_batch, engine=settings.engine)
-        sender = Sender(client, signer, settings.send_policy, sleep=sleep)
+        outbox = session.outbox(signer.address, clearer=True)
+        sender = Sender(client, signer, settings.send_policy, outbox=outbox, sleep=sleep)
         try:
             with watching(settings) as meter:
                 around = Surroundings(log, sleep, solve, meter=meter)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from walras.chain.permit import deposit_with_permit
-from walras.chain.sender import Receipt
+from walras.chain.transactions import Receipt
 from walras.chain.views import AccountView, MarketView
 from walras.cli.amounts import (
     Amount,
@@ -144,7 +144,9 @@ def claim(session: Session, to: str | None, as_json: bool) -> None:
 
 def _deposit(session: Session, amount: Amount, permit: bool) -> Receipt:
     if permit:
-        return deposit_with_permit(session.market, session.signer(), amount.asset.id, amount.base)
+        signer = session.signer()
+        sender, asset = session.sender(signer), amount.asset.id
+        return deposit_with_permit(session.market, signer, sender, asset, amount.base)
     return session.trader().deposit(amount.asset.id, amount.base)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from eth_utils.address import to_canonical_address
 
-from walras.chain.sender import Receipt
+from walras.chain.transactions import Receipt
 from walras.chain.views import AccountView, MarketView
 from walras.cli.check import explain
 from walras.cli.live import notes

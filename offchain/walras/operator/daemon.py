@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from walras.chain.lockout import STANDING
 from walras.chain.market import Market
-from walras.chain.sender import Attempt, NonceTaken, Receipt, Sender
+from walras.chain.sender import Sender
+from walras.chain.transactions import Attempt, NonceTaken, Receipt
 from walras.errors import (
     CertificateError,
     ChainError,
@@ -185,8 +186,6 @@ class Daemon:
 
     def _own(self, sight: Sight) -> OwnView:
         chain, keys = sight.chain, self._keys
-        if self._first_nonce is None:
-            self._first_nonce = chain.nonce
         batch = chain.batch.number
         signed = bool(self._journal.attempts(batch, Reveal.__name__))
         return OwnView(
@@ -194,10 +193,21 @@ class Daemon:
             key_hashes={b: keys.hash(b) for b in chain.key_hashes} if keys else {},
             leaked=self._own_leaks(keys) if keys else (),
             acted_on=self._journal.lock_out(batch) if signed else None,
-            nonces_used=max(self._first_nonce, self._journal.nonces_used()),
+            nonces_used=self._nonces_used(chain.nonce),
             margin=self._settings.margin,
             least_balance=self._settings.least_balance,
         )
+
+    def _nonces_used(self, now: int) -> int:
+        """One more than the last nonce that this clearer, or a command beside it, can have used."""
+        if self._first_nonce is None:
+            self._first_nonce = now
+        used = max(self._first_nonce, self._journal.nonces_used())
+        accounted = self._trader.sender.accounted(used, now)
+        if accounted > used:
+            self._log.info("beside", nonces=list(range(used, accounted)))
+            self._first_nonce = accounted
+        return accounted
 
     def _own_leaks(self, keys: BatchKeys) -> tuple[int, ...]:
         leaks = self._journal.leaks()
