@@ -16,10 +16,11 @@ from walras.chain.sender import Sender
 from walras.chain.transactions import SendPolicy
 from walras.clearing.problem import solve_batch
 from walras.operator.clearing import Solver
-from walras.operator.daemon import Daemon, Surroundings
+from walras.operator.daemon import Daemon
 from walras.operator.keys import BatchKeys
 from walras.operator.meter import Meter
 from walras.operator.settings import ClearerSettings
+from walras.operator.surroundings import Surroundings
 from walras.store import Journal
 
 _UNHEARD = Meter()

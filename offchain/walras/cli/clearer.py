@@ -21,12 +21,14 @@ from walras.cli.output import clock, emit, facts, json_option, say
 from walras.cli.session import Session, acting, with_session
 from walras.errors import WalrasError
 from walras.monitor import ask, watching
-from walras.operator.daemon import Daemon, Halted, Surroundings, describe
+from walras.operator.acting import describe
+from walras.operator.daemon import Daemon, Halted
 from walras.operator.decide import OwnView, alerts, decide
 from walras.operator.keys import BatchKeys, create_seed, read_seed
 from walras.operator.lock import hold_lock
 from walras.operator.log import Redactor, configure
 from walras.operator.settings import ClearerSettings, load_settings
+from walras.operator.surroundings import Surroundings
 from walras.operator.view import Observer
 from walras.store import Journal
 from walras.words import counted
