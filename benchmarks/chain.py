@@ -36,14 +36,16 @@ from walras.chain.deploy import ProductTerms, deploy_contract, open_market
 from walras.chain.devnode import DevNode, start_anvil
 from walras.chain.interface import call
 from walras.chain.market import Market
-from walras.chain.sender import Sender, SendPolicy
+from walras.chain.sender import Sender
 from walras.chain.token import Token
+from walras.chain.transactions import SendPolicy
 from walras.chain.views import Terms
 from walras.clearing.problem import solve_batch
 from walras.numbers import UNIT_GAS, X40, X44, ceil_div
-from walras.operator.daemon import Daemon, Surroundings
+from walras.operator.daemon import Daemon
 from walras.operator.keys import BatchKeys
 from walras.operator.settings import load_settings
+from walras.operator.surroundings import Surroundings
 from walras.schedule import Schedule
 from walras.sealing import batch_id, encode_point, seal
 from walras.store import Journal

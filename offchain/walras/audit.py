@@ -21,6 +21,7 @@ from walras.errors import CertificateError, ClearingError
 from walras.numbers import X40, X44, X84
 from walras.opening import Entry, Opened, open_batch, priced_products
 from walras.settlement import apply, outcome_hash
+from walras.words import counted
 
 __all__ = ["AuditReport", "Check", "Posted", "SecondOpinion", "audit", "surplus_of"]
 
@@ -161,7 +162,9 @@ def _completeness(state: BatchState, entries: Sequence[Entry], posted: Posted) -
     live = {account.address for account in state.accounts}
     missing = live - {entry.account for entry in entries}
     passed = not missing and posted.live == len(live) == len(entries)
-    detail = f"{len(live)} accounts were live at lock-out, the settlement listed {posted.live}"
+    detail = (
+        f"{counted(len(live), 'account')} live at lock-out, {posted.live} listed by the settlement"
+    )
     if missing:
         detail += f"; nothing is known of {_names(missing)}"
     return Check("completeness", passed, detail)
@@ -169,7 +172,9 @@ def _completeness(state: BatchState, entries: Sequence[Entry], posted: Posted) -
 
 def _openings(opened: Sequence[Opened]) -> Check:
     count = sum(one.reason is not VoidReason.UNOPENED for one in opened)
-    detail = f"{count} of {len(opened)} submissions open; all match the hashes stored for them"
+    detail = (
+        f"opened {count} of {counted(len(opened), 'submission')}; all match their stored hashes"
+    )
     return Check("opening", True, detail)
 
 
@@ -179,9 +184,11 @@ def _voids(opened: Sequence[Opened], posted: Posted) -> Check:
     if differ:
         return Check("voids", False, f"status differs from the void events: {_names(differ)}")
     if len(own) != posted.void_count:
-        detail = f"{len(own)} submissions are void, the settlement says {posted.void_count}"
+        detail = f"{counted(len(own), 'submission')} void, the settlement says {posted.void_count}"
         return Check("voids", False, detail)
-    return Check("voids", True, f"{len(own)} submissions do not trade, each for the posted reason")
+    return Check(
+        "voids", True, f"{counted(len(own), 'submission')} void, each for the posted reason"
+    )
 
 
 def _certificate(state: BatchState, opened: Sequence[Opened], posted: Posted) -> Check:
@@ -190,7 +197,11 @@ def _certificate(state: BatchState, opened: Sequence[Opened], posted: Posted) ->
     except CertificateError as error:
         return Check("certificate", False, str(error))
     count = len(posted.prices)
-    return Check("certificate", True, f"all {count} products clear: the prices are optimal")
+    return Check(
+        "certificate",
+        True,
+        f"cleared: {counted(count, 'product')}, all of them; the prices are optimal",
+    )
 
 
 def _outcome(posted: Posted) -> Check:
@@ -246,7 +257,9 @@ def _ledgers(expected: BatchState, found: BatchState) -> Check:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         return Check("ledgers", False, f"not as the prices make them: {', '.join(wrong[:5])}{more}")
     return Check(
-        "ledgers", True, f"{len(expected.accounts)} accounts, houses and references moved exactly"
+        "ledgers",
+        True,
+        f"{counted(len(expected.accounts), 'account')}, houses and references moved exactly",
     )
 
 

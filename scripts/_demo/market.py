@@ -18,7 +18,8 @@ from walras.chain.devnode import DevNode
 from walras.chain.interface import call
 from walras.chain.market import Market
 from walras.chain.plan import read_plan
-from walras.chain.sender import Sender, SendPolicy
+from walras.chain.sender import Sender
+from walras.chain.transactions import SendPolicy
 
 __all__ = ["OPERATOR_KEY", "Venue", "open_venue"]
 

@@ -20,7 +20,8 @@ from scripts._demo.stocks import Stock
 from scripts._demo.wallet import CommandFailed, Wallet
 from walras.chain.accounts import Keystore
 from walras.chain.events import Sealed, Settled
-from walras.chain.sender import Sender, SendPolicy
+from walras.chain.sender import Sender
+from walras.chain.transactions import SendPolicy
 from walras.numbers import MIN_UNITS
 
 __all__ = ["BATCH", "VILLAINS", "Play"]

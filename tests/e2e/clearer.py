@@ -11,13 +11,16 @@ from eth_account import Account
 
 from tests.e2e.venue import OPERATOR_KEY, QUICK, Venue
 from walras.chain.market import Market
-from walras.chain.sender import Sender, SendPolicy
+from walras.chain.outbox import Outbox
+from walras.chain.sender import Sender
+from walras.chain.transactions import SendPolicy
 from walras.clearing.problem import solve_batch
 from walras.operator.clearing import Solver
-from walras.operator.daemon import Daemon, Surroundings
+from walras.operator.daemon import Daemon
 from walras.operator.keys import BatchKeys
 from walras.operator.meter import Meter
 from walras.operator.settings import ClearerSettings
+from walras.operator.surroundings import Surroundings
 from walras.store import Journal
 
 _UNHEARD = Meter()
@@ -66,6 +69,7 @@ def build(
     checkpoint: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = lambda _: None,
     meter: Meter = _UNHEARD,
+    outbox: Outbox | None = None,
     **settings: Any,
 ) -> Clearer:
     """A clearer of a market, its journal in `directory`; `settings` change the quick defaults."""
@@ -75,7 +79,7 @@ def build(
     log = Recorder()
     daemon = Daemon(
         market,
-        Sender(market.client, Account.from_key(key), policy),
+        Sender(market.client, Account.from_key(key), policy, outbox=outbox),
         journal,
         chosen,
         Surroundings(log, sleep, solve, checkpoint, meter),

@@ -103,7 +103,7 @@ def test_whoever_takes_chunks_back_makes_work_and_nothing_else(
     dies_after(venue, tmp_path / "a", chunks=2)
     venue.to_time(venue.schedule.boundaries(1).exclusive_until)
     griefer = anybody(venue, tmp_path / "griefer")
-    griefer.daemon._chunks.restore(1, lambda _: {})
+    griefer.daemon._actions._chunks(SMALL).restore(1, lambda _: {})
     assert griefer.log.events().count("restored") == 2
     assert unapplied(venue) == 0
     other = anybody(venue, tmp_path / "b")
@@ -156,7 +156,7 @@ def test_what_was_written_at_other_prices_is_taken_back_first(venue: Venue, tmp_
     crowd(venue, 7)
     venue.operator.reveal(1, venue.keys.secret(1))
     before = ledgers(venue)
-    cleared = older.daemon._clearing.prepare(1)
+    cleared = older.daemon._actions._clearing.prepare(1)
     wrong = {k: price + (1 << 83) for k, price in cleared.prices.items()}
     _, entries = next(split(cleared.opened, cleared.book.entries, gas=SMALL))
     venue.operator.verify(1, NOBODY, run_words(begin(wrong)), wrong, encode_submissions(entries))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,30 @@ def test_a_node_that_comes_back_is_forgiven(venue: Venue, tmp_path: Path) -> Non
         with pytest.raises(EnoughError):
             clearer.daemon.run()
     assert happened(venue) == (1, 1)
+
+
+def test_a_look_asks_for_the_head_once(venue: Venue, tmp_path: Path) -> None:
+    """A block that follows the last one read says so itself; logs are checked once read."""
+    open_batch_one(venue)
+    asked: Counter[str] = Counter()
+
+    def count(payload: bytes) -> str:
+        posted = json.loads(payload)
+        one = posted[0] if isinstance(posted, list) else posted
+        asked[" ".join((one["method"], *(p for p in one["params"] if isinstance(p, str))))] += 1
+        return ""
+
+    with bad_line(venue.node.url, count) as line:
+        market = Market(connect(line.url), venue.market.address)
+        clearer = build(market, tmp_path, venue.keys)
+        clearer.daemon.once()
+        for mined, blocks in ((0, 1), (1, 2), (0, 1), (2, 3)):
+            venue.node.mine(mined) if mined else None
+            asked.clear()
+            assert isinstance(clearer.daemon.step(), Wait)
+            assert asked["eth_getBlockByNumber latest"] == 1
+            assert sum(n for name, n in asked.items() if "getBlock" in name) == blocks
+            assert asked["eth_getLogs"] == (mined > 0)
 
 
 def test_an_unreachable_node_is_named(venue: Venue) -> None:

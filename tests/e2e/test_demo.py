@@ -40,7 +40,7 @@ def test_a_small_market_from_sealed_orders_to_pictures(tmp_path: Path) -> None:
     assert report["gap"] < 1e-6  # dollars; a limit's own penalty is what its rounding is weighed by
     for picture in ("prices.png", "fills.png"):
         assert (tmp_path / picture).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    assert "all 5 products clear" in done.stdout
+    assert "cleared: 5 products, all of them" in done.stdout
     assert "patient seller" in done.stdout
     assert "substituter" in done.stdout
     assert re.search(r"carol +room +\+[\d.,]+ +\+[\d,]+ +-?[\d.]+", done.stdout)

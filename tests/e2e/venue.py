@@ -16,8 +16,9 @@ from walras.chain.deploy import ProductTerms, deploy_contract, deploy_market, fu
 from walras.chain.devnode import DevNode
 from walras.chain.interface import call
 from walras.chain.market import Market
-from walras.chain.sender import Receipt, Sender, SendPolicy
+from walras.chain.sender import Sender
 from walras.chain.trader import Trader
+from walras.chain.transactions import Receipt, SendPolicy
 from walras.chain.views import Terms
 from walras.operator.keys import BatchKeys
 from walras.schedule import Phase, Schedule

@@ -253,12 +253,14 @@ def test_split_leaves_room_for_every_posted_product() -> None:
     one = Opened(account, None, None, ())
     entries = entries_of(CASES[0])[:1] * 3000
     length = len(encode_submissions(entries[:1]))
+    room = 2**17 - 18_000
     for products in (0, 300, 768):
         pieces = list(split((one,) * 3000, entries, gas=10**12, products=products))
         most = max(len(piece) for piece, _ in pieces) * length
-        room = 2**17 - 18_000 - 128 * products
-        assert min(room, 100_000) - length < most <= min(room, 100_000) or products == 0
-    assert room >= 2 * 19 * 255 + 24 + 64 * 16 + 16 * 20 + 2
+        left = min(room - 128 * products, 100_000)
+        assert most <= left
+        assert products == 0 or most > left - length
+    assert room - 128 * 768 >= 2 * 19 * 255 + 24 + 64 * 16 + 16 * 20 + 2
     gas = 6 * 10**6
     few = [len(p) for p, _ in split((one,) * 3000, entries, gas=gas, products=700)]
     assert few[0] == (gas * 4 // 3 - 700 * 6_000) // 25_600

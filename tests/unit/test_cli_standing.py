@@ -92,11 +92,71 @@ def test_amend__trades_from_the_next_batch__and_starts_at_zero(
     amended = standing.json("order", "amend", order(smaller, standing=True))
     assert amended["amends"] is True
     trade(venue, 2)
-    assert standing.json("order", "status")["batches"] == 2
+    after = standing.json("order", "status")
+    assert (after["since"], after["batches"]) == (3, 0)
+    assert done(after) == [0]
+    assert after["auths"][0]["to_buy"] == "1"
+    assert "amended, in no batch yet; from batch 3 on" in standing.text("order", "status")
     trade(venue, 3)
     after = standing.json("order", "status")
     assert (after["since"], after["standing"]) == (3, False)
     assert done(after) == [1]
+
+
+def test_amended__status_shows_what_stands_and_what_replaces_it(
+    venue: Venue, standing: Wallet
+) -> None:
+    venue.advance(2, Phase.OPEN)
+    assert standing.json("order", "status")["amendment"] is None
+    smaller = {**BUY, "target": 1, "demand": {"min_rate": 0, "max_rate": 1, "price": 230}}
+    sealed = standing.json("order", "amend", order(smaller, standing=True))
+    found = standing.json("order", "status")
+    assert (found["since"], found["batches"], len(found["auths"])) == (1, 1, 2)
+    waits = found["amendment"]
+    assert (waits["sealed_in"], waits["from_batch"], waits["bytes"]) == (2, 3, sealed["bytes"])
+    assert [auth["to_buy"] for auth in waits["auths"]] == ["1"]
+    text = standing.text("order", "status")
+    assert "Standing order, live: 1 batch since batch 1." in text
+    assert "Replaced from batch 3 on, once batch 2 settles:" in text
+    assert "1 to buy" in text
+    (notes,) = Path("data/sealed").iterdir()
+    assert notes.stat().st_mode & 0o777 == 0o600
+    notes.write_text("[]")
+    assert standing.json("order", "status")["amendment"]["auths"] is None
+    assert "sealed elsewhere" in standing.text("order", "status")
+    opposite(venue, 2)
+    venue.advance(2, Phase.CLEARING)  # from now on anybody can read it
+    assert standing.json("order", "status")["amendment"]["auths"] == waits["auths"]
+    settle(venue, 2)
+    assert standing.json("order", "status")["amendment"] is None
+
+
+def test_amendment_of_a_void_batch__is_gone(venue: Venue, standing: Wallet) -> None:
+    venue.advance(2, Phase.OPEN)
+    standing.json("order", "amend", order(BUY, standing=True))
+    venue.advance(2, Phase.VOID)
+    found = standing.json("order", "status")
+    assert (found["amendment"], found["since"], found["standing"]) == (None, 1, True)
+
+
+def test_withdraw__warns_of_every_order_that_loses_its_cover(
+    venue: Venue, standing: Wallet
+) -> None:
+    venue.advance(2, Phase.OPEN)
+    cash = int(Fraction(standing.json("balance")["market"]["USD"]))
+    standing.text("withdraw", "cash", str(cash - 1_000))
+    first = standing.refused("withdraw", "cash", "990")
+    assert first.startswith("nothing was withdrawn: your standing order would lack ")
+    assert "ended after two in a row); --yes withdraws it anyway" in first
+    larger = {**BUY, "demand": {"min_rate": 0, "max_rate": 3, "price": 210}}
+    standing.json("order", "amend", order(larger, standing=True))
+    both = standing.refused("withdraw", "cash", "500")
+    assert "your standing order would lack 1" in both
+    assert "; your amendment of batch 2 would lack 130." in both  # 3 at 210 of 500, and the rent
+    standing.text("withdraw", "APPL", "1")
+    before = standing.json("balance")["market"]["USD"]
+    assert standing.json("withdraw", "cash", "500", "--yes")[0]["amount"] == "500"
+    assert Fraction(before) - Fraction(standing.json("balance")["market"]["USD"]) == 500
 
 
 def test_status_from_the_index__is_that_from_the_chain(
@@ -111,7 +171,7 @@ def test_status_from_the_index__is_that_from_the_chain(
             standing.json("order", "amend", order(smaller, standing=True))
         if batch == 6:
             cash = int(Fraction(standing.json("balance")["market"]["USD"]))
-            standing.json("withdraw", "cash", str(cash - 20))
+            standing.json("withdraw", "cash", str(cash - 20), "--yes")
         if batch == 7:
             standing.json("deposit", "cash", "1_000")
         opposite(venue, batch)

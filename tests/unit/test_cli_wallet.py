@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from fractions import Fraction
@@ -22,6 +23,13 @@ pytestmark = pytest.mark.chain
 
 BUY = {"portfolio": {"APPL": 1}, "data": {"demand": [[0, 210], [2, 190]]}}
 PAIR = {"portfolio": {"APPL": "0.5", "BANA": "-0.75"}, "data": {"demand": {"max_rate": 2}}}
+
+
+class Terminal(io.StringIO):
+    """Standard input with somebody at it."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_one_batch__from_deposit_to_withdrawal(venue: Venue, wallet: Wallet) -> None:
@@ -108,6 +116,36 @@ def test_amend_and_cancel__until_lock_in(venue: Venue, wallet: Wallet) -> None:
     assert "anybody can read" in wallet.text("order", "cancel")
     assert wallet.refused("order", "cancel").endswith("there is nothing to cancel")
     assert "has no submission in batch 1" in wallet.refused("order", "status")
+
+
+def test_withdraw__warns_and_asks_before_a_sealed_order_loses_its_cover(
+    venue: Venue, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue.advance(1, Phase.OPEN)
+    wallet.text("deposit", "cash", "1000", "APPL", "1")
+    wallet.text("order", "seal", order(BUY))
+    free = int(Fraction(wallet.json("balance")["market"]["USD"])) - 420
+    wallet.text("withdraw", "cash", str(free))
+    wallet.text("withdraw", "APPL", "all")  # it does not sell
+    refused = wallet.refused("withdraw", "cash", "100.5")
+    assert "your sealed order would lack 99.8" in refused
+    assert "USD (void in batch 1)" in refused
+
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert run(["withdraw", "cash", "100"]) == 1
+    said = wallet.capsys.readouterr().err
+    assert said.endswith("error: nothing was withdrawn\n")
+    assert "warning: your sealed order would lack" in said
+    assert "Withdraw it all the same? [y/N]" in said
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert run(["withdraw", "cash", "100"]) == 0
+    assert "Withdraw it all the same?" in wallet.capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    for notes in Path("data/sealed").iterdir():
+        notes.unlink()
+    unknown = wallet.refused("withdraw", "cash", "1")
+    assert "your sealed order was sealed on another machine" in unknown
+    wallet.text("withdraw", "cash", "1", "-y")
 
 
 def test_uncovered_order__sealed_with_force__is_void_and_says_so(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walras.chain.views import BatchView
+from walras.operator.acting import usable_gas
 from walras.operator.decide import (
     FIXED_GAS,
     NO_KEY,
@@ -353,3 +354,17 @@ GAS = 10**7
 )
 def test_one_transaction_settles_what_fits_it(weight: Weight, whole: bool) -> None:
     assert in_one(weight, GAS) is whole
+
+
+@pytest.mark.parametrize(
+    ("wanted", "block_gas", "usable"),
+    [
+        (16_252_928, 30_000_000, 16_252_928),
+        (16_252_928, 0, 16_252_928),  # the node does not tell
+        (16_252_928, 10_000_000, 10_000_000 - FIXED_GAS),
+        (1_000_000, 10_000_000, 1_000_000),
+        (16_252_928, 400_000, 200_000),
+    ],
+)
+def test_a_transaction_is_no_larger_than_a_block(wanted: int, block_gas: int, usable: int) -> None:
+    assert usable_gas(wanted, block_gas) == usable

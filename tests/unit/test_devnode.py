@@ -39,6 +39,19 @@ def test_bad_argument__is_said_at_once_in_anvils_words() -> None:
     assert time.monotonic() - began < 10
 
 
+def test_taken_port__is_refused__not_attached_to() -> None:
+    with start_anvil() as node:
+        port = int(node.url.rpartition(":")[2])
+        with (
+            pytest.raises(ConfigError, match=rf"port {port} cannot be had .*another node may run"),
+            start_anvil(port=port),
+        ):
+            pass
+        node.mine()  # it still runs
+    with start_anvil(port=port) as again:
+        assert again.url == node.url
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signal__leaves_neither_process_nor_files(number: signal.Signals, tmp_path: Path) -> None:
     program = subprocess.Popen(

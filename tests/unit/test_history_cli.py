@@ -62,7 +62,7 @@ def test_fills_of_an_account__add_up_to_what_it_was_paid(traded: Traded, wallet:
     venue, _, (buyer, seller) = traded
     rows = wallet.json("history", "--what", "fills", "--account", buyer.sender.address)
     assert [(row["batch"], row["auth"], row["product"]) for row in rows] == [
-        *((1, 0, "APPL"), (1, 1, "BANA"), (2, 0, "APPL")),
+        *((1, 1, "APPL"), (1, 2, "BANA"), (2, 1, "APPL")),
     ]
     assert {row["account"] for row in rows} == {buyer.sender.address}
     assert all(Fraction(row["quantity"]) > 0 > Fraction(row["cash"]) for row in rows)

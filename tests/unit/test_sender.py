@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +14,10 @@ from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from walras.chain.client import Block, NodeError
-from walras.chain.sender import (
-    Attempt,
-    NonceTaken,
-    Sender,
-    SendPolicy,
-    TransactionStuck,
-)
-from walras.errors import Reverted
+from walras.chain.outbox import Outbox
+from walras.chain.sender import Sender
+from walras.chain.transactions import Attempt, NonceTaken, SendPolicy, TransactionStuck
+from walras.errors import ChainError, Reverted, StoreError
 
 SIGNER = Account.from_key(b"\1" * 32)
 TO = "0x" + "22" * 20
@@ -384,3 +381,124 @@ def test_a_forgotten_pending_transaction_is_outbid() -> None:
     sender(node).send(TO, b"other")
     assert [t["maxFeePerGas"] for t in node.broadcasts] == [203, 231]
     assert node.mined_nonce == 8
+
+
+# ------------------------------------------------------------------- several processes, one account
+
+
+def sharing(node: FakeNode, outbox: Outbox, **changed: Any) -> Sender:
+    policy = replace(POLICY, **changed)
+    return Sender(node, SIGNER, policy, outbox=outbox, clock=lambda: node.clock, sleep=node.sleep)
+
+
+def rival(node: FakeNode, outbox: Outbox, nonce: int = 7) -> None:
+    """Another process's transaction takes the nonce, whatever is pending."""
+    digest = bytes([nonce]) * 32
+    outbox.note(nonce, digest)
+    node.pool.clear()
+    node.pool["0x" + digest.hex()] = {"nonce": nonce}
+    node.include()
+
+
+@pytest.mark.parametrize("clearer", [True, False])
+def test_a_nonce_that_a_command_used__is_passed_and_the_next_one_signed(
+    tmp_path: Path, clearer: bool
+) -> None:
+    node, path = FakeNode(), tmp_path / "sent"
+    node.at[3.0] = lambda: rival(node, Outbox(path))
+    node.at[6.0] = node.include
+    receipt = sharing(node, Outbox(path, clearer=clearer)).send(TO, b"\xab")
+    assert [t["nonce"] for t in node.broadcasts] == [7, 8]
+    assert receipt.succeeded
+    assert node.mined_nonce == 9
+
+
+def test_a_nonce_that_was_passed__is_simulated_again_before_it_is_signed(tmp_path: Path) -> None:
+    node, path = FakeNode(), tmp_path / "sent"
+
+    def done_by_another() -> None:
+        rival(node, Outbox(path))
+        node.reverts = True
+
+    node.at[3.0] = done_by_another
+    with pytest.raises(Reverted):
+        sharing(node, Outbox(path, clearer=True)).send(TO, b"")
+    assert len(node.broadcasts) == 1
+
+
+def test_another_clearer__is_another_process_as_before(tmp_path: Path) -> None:
+    node, path = FakeNode(), tmp_path / "sent"
+    node.at[3.0] = lambda: rival(node, Outbox(path, clearer=True))
+    with pytest.raises(NonceTaken, match="another process uses this account"):
+        sharing(node, Outbox(path, clearer=True)).send(TO, b"")
+    assert len(node.broadcasts) == 1
+
+
+def test_a_nonce_is_passed_only_once_it_is_confirmed(tmp_path: Path) -> None:
+    node, path = FakeNode(), tmp_path / "sent"
+    node.at[3.0] = lambda: rival(node, Outbox(path))
+    node.at[20.0] = lambda: node.grow(1)  # later than a receipt may lag
+    node.at[25.0] = node.include
+    node.at[26.0] = lambda: node.grow(1)
+    sharing(node, Outbox(path, clearer=True), confirmations=2).send(TO, b"")
+    assert [t["nonce"] for t in node.broadcasts] == [7, 8]
+    assert node.clock == 26.0
+
+
+def test_a_command_waits_for_its_turn__a_clearer_not_for_long(tmp_path: Path) -> None:
+    node, path = FakeNode(), tmp_path / "sent"
+    command, clearer = Outbox(path), Outbox(path, clearer=True)
+    with Outbox(path).turn(lambda: node.clock, node.sleep):
+        with pytest.raises(ChainError, match="nothing was sent, try again"):
+            sharing(node, command).send(TO, b"")
+        assert node.broadcasts == []
+        assert node.clock == pytest.approx(command.patience, abs=0.2)
+        node.at[node.clock + 4.0] = node.include
+        sharing(node, clearer).send(TO, b"")
+        assert node.clock == pytest.approx(command.patience + 4, abs=1)
+    assert len(node.broadcasts) == 1
+
+
+def test_what_cannot_be_noted__is_not_sent_by_a_command_but_by_a_clearer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("walras.chain.outbox.os.fsync", full)
+    node, path = FakeNode(), tmp_path / "sent"
+    with pytest.raises(StoreError, match="No space left"):
+        sharing(node, Outbox(path)).send(TO, b"")
+    assert node.broadcasts == []
+    node.at[1.0] = node.include
+    sharing(node, Outbox(path, clearer=True)).send(TO, b"")
+    assert len(node.broadcasts) == 1
+
+
+def test_nonces_are_accounted_for_as_far_as_commands_used_them(tmp_path: Path) -> None:
+    node, path = FakeNode(), tmp_path / "sent"
+    clearer = sharing(node, Outbox(path, clearer=True))
+    for nonce in (7, 8):
+        rival(node, Outbox(path), nonce)
+    assert clearer.accounted(7, 9) == 9
+    assert clearer.accounted(7, 8) == 8
+    rival(node, Outbox(path, clearer=True), 9)
+    assert clearer.accounted(7, 10) == 9
+    assert sender(node).accounted(7, 10) == 7
+    Outbox(path).note(10, b"\0" * 32)
+    with pytest.raises(ChainError, match="does not show yet what used nonce 10"):
+        clearer.accounted(10, 11)
+
+
+def test_the_outbox_stays_small_and_survives_torn_lines(tmp_path: Path) -> None:
+    path = tmp_path / "sent"
+    outbox = Outbox(path)
+    for nonce in range(1_000):
+        outbox.note(nonce, nonce.to_bytes(32))
+    assert path.stat().st_size < 70_000
+    assert outbox.known(3) == ()
+    with path.open("ab") as file:
+        file.write(b"1000 abcd")
+    outbox.note(1_001, b"\1" * 32)
+    assert (outbox.known(999), outbox.known(1_000)) == (((999).to_bytes(32),), ())
+    assert outbox.known(1_001) == (b"\1" * 32,)

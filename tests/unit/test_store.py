@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from walras.bodies import Body
-from walras.chain.sender import Attempt
+from walras.chain.transactions import Attempt
 from walras.errors import StoreError
 from walras.store import Cursor, Journal, SealRecord, history_tables, tables
 

@@ -44,12 +44,17 @@ class BlockMissing(ChainError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What the protocol needs of a block: `timestamp` in seconds, `base_fee` in wei per gas."""
+    """What the protocol needs of a block: `timestamp` in seconds, `base_fee` in wei per gas.
+
+    `parent` is the hash of the block before; `gas_limit` bounds what its transactions use together.
+    """
 
     number: int
     hash: bytes
     timestamp: int
     base_fee: int
+    parent: bytes = b""
+    gas_limit: int = 0
 
 
 class PatientProvider(HTTPProvider):
@@ -221,6 +226,8 @@ def _header(tag: int | str, raw: Any) -> Block:
         bytes.fromhex((raw["hash"] or "0x").removeprefix("0x")),
         int(raw["timestamp"], 16),
         int(raw.get("baseFeePerGas") or "0x0", 16),
+        bytes.fromhex((raw.get("parentHash") or "0x").removeprefix("0x")),
+        int(raw.get("gasLimit") or "0x0", 16),
     )
 
 

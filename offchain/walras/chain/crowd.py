@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,7 @@ CROWDED: Final = ("--gas-limit", str(1 << 40), "--base-fee", "0", "--prune-histo
 _WEI: Final = 10**24
 _GAS: Final = 1 << 24  # EIP-7825: the most that a transaction may use
 _FEE: Final = 10**9
+_WAITS: Final = tuple(0.02 * 1.5**n for n in range(14))  # seconds between looks, 12 in all
 _ROUND: Final = 100  # transactions a block: Anvil looks for a receipt through all of its block
 
 
@@ -68,13 +70,27 @@ class Crowd:
         requests = [self._request(one) for one in transactions]
         hashes = client.rpc_many("eth_sendTransaction", [(request,) for request in requests])
         client.rpc("evm_mine")
-        receipts = client.rpc_many("eth_getTransactionReceipt", [(hash_,) for hash_ in hashes])
-        for request, receipt in zip(requests, receipts, strict=True):
-            if receipt is None:
-                raise ChainError("the node left out a transaction of the crowd; is it an Anvil?")
-            if receipt["status"] != "0x1":
-                self._explain(request, int(receipt["blockNumber"], 16))
-        return [int(receipt["gasUsed"], 16) for receipt in receipts]
+        receipts = self._receipts(hashes)
+        for request, hash_ in zip(requests, hashes, strict=True):
+            if receipts[hash_]["status"] != "0x1":
+                self._explain(request, int(receipts[hash_]["blockNumber"], 16))
+        return [int(receipts[hash_]["gasUsed"], 16) for hash_ in hashes]
+
+    def _receipts(self, hashes: Sequence[str]) -> dict[str, Any]:
+        """Receipts by hash; what a block left out, as a busy node does, is mined with another."""
+        client, found = self._node.client, dict[str, Any]()
+        for wait in _WAITS:
+            left = [hash_ for hash_ in hashes if hash_ not in found]
+            answers = client.rpc_many("eth_getTransactionReceipt", [(hash_,) for hash_ in left])
+            found.update((h, one) for h, one in zip(left, answers, strict=True) if one is not None)
+            if len(found) == len(hashes):
+                return found
+            time.sleep(wait)
+            client.rpc("evm_mine")
+        raise ChainError(
+            f"the node left out {len(hashes) - len(found)} of {len(hashes)} transactions of the "
+            "crowd; is it an Anvil of its own?"
+        )
 
     def _request(self, one: Sent) -> dict[str, Any]:
         # A node takes the requests of a round trip in any order, so each says its place.

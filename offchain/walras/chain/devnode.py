@@ -86,8 +86,11 @@ def start_anvil(
     """Run Anvil on a free port until the block ends; `arguments` go to Anvil as they are.
 
     SIGTERM and SIGHUP, unless the program handles them itself, unwind the block as an error would:
-    nothing is left behind. Raises ConfigError with Anvil's own words if it does not start.
+    nothing is left behind. Raises ConfigError with Anvil's own words if it does not start, or if
+    somebody listens on `port`: what answers there would be another node.
     """
+    if port:
+        _require_free(port)
     port = port or free_port()
     # Anvil keeps every block's state on disk and leaves it there: gigabytes after some tests.
     with (
@@ -111,6 +114,19 @@ def start_anvil(
                 process.wait()
 
 
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        # a node that has just left may have connections that are not quite closed
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigError(
+                f"port {port} cannot be had ({error.strerror}): another node may run there; "
+                "stop it, or take another port"
+            ) from error
+
+
 def _ready(process: subprocess.Popen[bytes], url: str, said: Path) -> DevNode:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
@@ -118,7 +134,8 @@ def _ready(process: subprocess.Popen[bytes], url: str, said: Path) -> DevNode:
             raise ConfigError(f"anvil ended at once with code {process.returncode}: {_end(said)}")
         try:
             connect(url, timeout=1.0, retry_for=0.5)
-            return DevNode(connect(url, timeout=60.0), url, process.pid)
+            if process.poll() is None:  # else another node took the port meanwhile, and answered
+                return DevNode(connect(url, timeout=60.0), url, process.pid)
         except NodeUnreachable:
             time.sleep(0.05)
     raise NodeUnreachable(

@@ -11,7 +11,8 @@ from eth_utils.crypto import keccak
 
 from walras.chain.interface import Call, call
 from walras.chain.market import Market
-from walras.chain.sender import Receipt, Sender
+from walras.chain.sender import Sender
+from walras.chain.transactions import Receipt
 from walras.errors import ChainError
 
 __all__ = ["deposit_with_permit"]
@@ -22,8 +23,13 @@ _TYPE_HASH: Final = keccak(
 _VALID_SECONDS: Final = 3_600
 
 
-def deposit_with_permit(market: Market, signer: LocalAccount, asset: int, amount: int) -> Receipt:
-    """Deposit `amount` base units of `asset`; ChainError if its token takes no permits."""
+def deposit_with_permit(
+    market: Market, signer: LocalAccount, sender: Sender, asset: int, amount: int
+) -> Receipt:
+    """Deposit `amount` base units of `asset`; ChainError if its token takes no permits.
+
+    `sender` sends for the `signer`.
+    """
     token = market.token(asset)
     deadline = market.client.now() + _VALID_SECONDS
     digest = _digest(market, token, signer.address, amount, deadline)
@@ -32,7 +38,7 @@ def deposit_with_permit(market: Market, signer: LocalAccount, asset: int, amount
     data = call(
         "Walras", market.address, "depositWithPermit", asset, amount, deadline, *arguments
     ).data
-    return Sender(market.client, signer).send(market.address, data)
+    return sender.send(market.address, data)
 
 
 def _digest(market: Market, token: str, owner: str, amount: int, deadline: int) -> bytes:

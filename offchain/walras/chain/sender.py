@@ -4,107 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, Protocol
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any, Final, Literal
 
 from eth_utils.address import to_checksum_address
 
-from walras.chain.client import Block, NodeError
-from walras.errors import ChainError, Reverted
+from walras.chain.client import NodeError
+from walras.chain.outbox import Outbox
+from walras.chain.transactions import (
+    Attempt,
+    Node,
+    NonceTaken,
+    Receipt,
+    SendPolicy,
+    Signer,
+    TransactionStuck,
+    Watch,
+)
+from walras.errors import ChainError, Reverted, StoreError
 
-__all__ = [
-    "MOST_GAS",
-    "Attempt",
-    "Node",
-    "NonceTaken",
-    "Receipt",
-    "SendPolicy",
-    "Sender",
-    "TransactionStuck",
-    "Watch",
-]
+__all__ = ["Sender"]
 
-MOST_GAS: Final = 2**24  # EIP-7825: no transaction above it is valid
 _TOO_LOW: Final = ("nonce too low", "nonce is too low", "already used", "oldnonce")
 _KNOWN: Final = ("already known", "already imported", "known transaction")
 _BIDS: Final = 20  # each 13 % above the last: eleven times the first
 _UNDERPRICED: Final = ("underpriced", "fee too low to replace")
 
 
-class NonceTaken(ChainError):  # noqa: N818
-    """The nonce went to a transaction this sender does not know: another process uses the key."""
-
-
-class TransactionStuck(ChainError):  # noqa: N818
-    """Sent and not included in time; it may still be included later."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendPolicy:
-    """How hard to try. Times in seconds, fees in wei per gas."""
-
-    confirmations: int = 1
-    poll_every: float = 0.25
-    stuck_after: float = 30.0
-    give_up_after: float = 300.0
-    receipt_lag: float = 10.0
-    # Nodes replace at +10 % (Nethermind) or +12.5 % (none above); 13 % passes all.
-    bump_percent: int = 13
-    base_fee_multiple: int = 2
-    tip: int | None = None
-    max_fee: int | None = None
-    gas_margin_percent: int = 20
-    gas_cap: int = MOST_GAS
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One signed transaction of an action; enough to find it again after a restart."""
-
-    hash: bytes
-    nonce: int
-    max_fee: int
-    tip: int
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """An included transaction; `created` is the contract it made, `logs` are the node's."""
-
-    hash: bytes
-    block_number: int
-    block_hash: bytes
-    gas_used: int
-    gas_price: int
-    succeeded: bool
-    created: str | None = None
-    logs: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
-
-
-class Node(Protocol):
-    """The little of a client that sending needs."""
-
-    @property
-    def chain_id(self) -> int: ...  # noqa: D102
-
-    def rpc(self, method: str, *params: Any) -> Any: ...  # noqa: D102
-
-    def block(self, tag: int | str = "latest") -> Block: ...  # noqa: D102
-
-
-class Signer(Protocol):
-    """An unlocked account (eth-account's LocalAccount)."""
-
-    @property
-    def address(self) -> str: ...
-
-    def sign_transaction(self, transaction_dict: Any) -> Any: ...
-
-
-Watch = Callable[[Literal["signed", "sent"], Attempt], None]
-
-
-def _unwatched(_stage: str, _attempt: Attempt) -> None:
+def _unwatched(_stage: Literal["signed", "sent"], _attempt: Attempt) -> None:
     pass
 
 
@@ -117,13 +45,16 @@ class Sender:
         signer: Signer,
         policy: SendPolicy | None = None,
         *,
+        outbox: Outbox | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`outbox` is what this account's processes on this machine share; None: there is one."""
         self.node = node
         self.policy = policy or SendPolicy()
         self.address = to_checksum_address(signer.address)
         self._signer = signer
+        self._outbox = outbox
         self._clock = clock
         self._sleep = sleep
 
@@ -154,8 +85,38 @@ class Sender:
         `estimate` spares asking the node for one. `earlier` are attempts of the same action from
         before a restart: they are waited for, then replaced. `watch` is told of each attempt:
         "signed" before the node sees it, "sent" after.
-        Raises Reverted, NonceTaken, TransactionStuck, NodeUnreachable or NodeError.
+        Raises Reverted, NonceTaken, TransactionStuck, NodeUnreachable or NodeError; StoreError if
+        the outbox cannot be written, then nothing was sent.
         """
+        box = self._outbox
+        with nullcontext() if box is None else box.turn(self._clock, self._sleep):
+            return self._send(to, data, estimate, earlier, watch)
+
+    def accounted(self, nonce: int, end: int) -> int:
+        """The first nonce from `nonce` on, up to `end`, that was not used through the outbox.
+
+        ChainError if the node does not show yet what used one.
+        """
+        while nonce < end and self._outbox is not None:
+            known = self._outbox.known(nonce)
+            if not known:
+                break
+            if not any(map(self._receipt, known)):
+                raise ChainError(
+                    f"the node does not show yet what used nonce {nonce} of {self.address}; "
+                    "looking again"
+                )
+            nonce += 1
+        return nonce
+
+    def _send(
+        self,
+        to: str | None,
+        data: bytes,
+        estimate: int | None,
+        earlier: Sequence[Attempt],
+        watch: Watch,
+    ) -> Receipt:
         nonce = self.nonce()
         attempts = list(earlier)
         if not any(a.nonce == nonce and self._pending(a) for a in attempts):
@@ -182,23 +143,36 @@ class Sender:
             now = self._clock()
             # Nodes may count a transaction before they can show its receipt.
             missing = receipt is None and self.nonce() > attempts[-1].nonce
-            missing_since = None if not missing else now if missing_since is None else missing_since
-            if missing_since is not None and now - missing_since >= self.policy.receipt_lag:
-                raise NonceTaken(
-                    f"nonce {attempts[-1].nonce} of {self.address} went to an unknown transaction; "
-                    "another process uses this account"
-                )
+            other = self._other(attempts) if missing else None
+            if not missing or other is not None:
+                missing_since = None
+            elif missing_since is None:
+                missing_since = now
+            elif now - missing_since >= self.policy.receipt_lag:
+                raise self._taken(attempts[-1])
             if now - started >= self.policy.give_up_after:
-                raise TransactionStuck(
-                    f"transaction 0x{attempts[-1].hash.hex()} was not confirmed within "
-                    f"{self.policy.give_up_after:.0f} s; the node is slow or fees are too low"
-                )
-            if receipt is None and not missing and now - priced >= self.policy.stuck_after:
+                raise self._too_late(attempts[-1])
+            last, passed = attempts[-1], other is not None and self._confirmed(other)
+            stuck = receipt is None and not missing and now - priced >= self.policy.stuck_after
+            if passed or stuck:
                 self.simulate(to, data)
-                last = attempts[-1]
-                attempts.append(self._broadcast(to, data, last.nonce, last, watch))
+                # What was signed with a nonce that another transaction has is dead.
+                nonce, replaced = (self.nonce(), None) if passed else (last.nonce, last)
+                attempts.append(self._broadcast(to, data, nonce, replaced, watch))
                 priced = self._clock()
             self._sleep(self.policy.poll_every)
+
+    def _taken(self, attempt: Attempt) -> NonceTaken:
+        return NonceTaken(
+            f"nonce {attempt.nonce} of {self.address} went to an unknown transaction; "
+            "another process uses this account"
+        )
+
+    def _too_late(self, attempt: Attempt) -> TransactionStuck:
+        return TransactionStuck(
+            f"transaction 0x{attempt.hash.hex()} was not confirmed within "
+            f"{self.policy.give_up_after:.0f} s; the node is slow or fees are too low"
+        )
 
     def _broadcast(
         self,
@@ -214,6 +188,7 @@ class Sender:
         for _ in range(_BIDS):
             raw, attempt = self._sign(call, gas, attempt)
             watch("signed", attempt)
+            self._note(attempt)
             try:
                 self.node.rpc("eth_sendRawTransaction", raw)
             except NodeError as error:
@@ -280,21 +255,39 @@ class Sender:
         raw = self.node.rpc("eth_getTransactionByHash", "0x" + attempt.hash.hex())
         return raw is not None and raw.get("blockNumber") is None
 
+    def _note(self, attempt: Attempt) -> None:
+        try:
+            if self._outbox is not None:
+                self._outbox.note(attempt.nonce, attempt.hash)
+        except StoreError:
+            if self._outbox is None or not self._outbox.clearer:
+                raise  # a clearer meets its deadlines first: at worst a command does not know it
+
+    def _other(self, attempts: Sequence[Attempt]) -> Receipt | None:
+        """What another process of this machine had included with the nonce of the last attempt."""
+        own = {attempt.hash for attempt in attempts}
+        known = () if self._outbox is None else self._outbox.known(attempts[-1].nonce)
+        found = (self._receipt(digest) for digest in known if digest not in own)
+        return next((receipt for receipt in found if receipt is not None), None)
+
     def _included(self, attempts: Sequence[Attempt]) -> Receipt | None:
-        for attempt in reversed(attempts):
-            raw = self.node.rpc("eth_getTransactionReceipt", "0x" + attempt.hash.hex())
-            if raw is not None and raw.get("blockNumber") is not None:
-                return Receipt(
-                    attempt.hash,
-                    int(raw["blockNumber"], 16),
-                    bytes.fromhex(raw["blockHash"].removeprefix("0x")),
-                    int(raw["gasUsed"], 16),
-                    int(raw.get("effectiveGasPrice", "0x0"), 16),
-                    int(raw["status"], 16) == 1,
-                    raw.get("contractAddress"),
-                    raw["logs"],
-                )
-        return None
+        found = (self._receipt(attempt.hash) for attempt in reversed(attempts))
+        return next((receipt for receipt in found if receipt is not None), None)
+
+    def _receipt(self, digest: bytes) -> Receipt | None:
+        raw = self.node.rpc("eth_getTransactionReceipt", "0x" + digest.hex())
+        if raw is None or raw.get("blockNumber") is None:
+            return None
+        return Receipt(
+            digest,
+            int(raw["blockNumber"], 16),
+            bytes.fromhex(raw["blockHash"].removeprefix("0x")),
+            int(raw["gasUsed"], 16),
+            int(raw.get("effectiveGasPrice", "0x0"), 16),
+            int(raw["status"], 16) == 1,
+            raw.get("contractAddress"),
+            raw["logs"],
+        )
 
     def _confirmed(self, receipt: Receipt) -> bool:
         head = self.node.block("latest").number

@@ -8,7 +8,8 @@ from eth_utils.address import to_checksum_address
 
 from walras.chain.client import Client
 from walras.chain.interface import Call, erc20_call
-from walras.chain.sender import Receipt, Sender
+from walras.chain.sender import Sender
+from walras.chain.transactions import Receipt
 from walras.errors import ChainError
 
 __all__ = ["Token"]

@@ -8,8 +8,9 @@ from typing import Any, Final
 from walras.batch import CASH
 from walras.chain.client import Client
 from walras.chain.interface import call
-from walras.chain.sender import Receipt, Sender
+from walras.chain.sender import Sender
 from walras.chain.token import Token
+from walras.chain.transactions import Receipt
 
 __all__ = ["EVERYTHING", "NOBODY", "Trader"]
 

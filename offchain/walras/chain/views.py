@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from walras.batch import CASH, Product
 from walras.chain.lockout import PAUSED, STANDING
 from walras.schedule import Phase, Schedule
+from walras.words import counted
 
 __all__ = [
     "AccountView",
@@ -154,7 +155,9 @@ class MarketView:
         if self.treasury.bond < self.terms.bond << 40:
             missing.append("the operator's bond is not full")
         if self.treasury.short_houses:
-            missing.append(f"{self.treasury.short_houses} products' houses are short")
+            missing.append(
+                f"short of its least holding: {counted(self.treasury.short_houses, 'house')}"
+            )
         if self.treasury.house_cash < self.least_house_cash:
             missing.append("the house's cash is short")
         if self.current and not any(self.key_hash):

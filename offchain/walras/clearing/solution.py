@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import IO
 
 import numpy as np
 
@@ -66,8 +67,8 @@ class Clearing:
         """Whether the certificate is within the tolerance asked for."""
         return self.certificate <= self.tolerance
 
-    def save(self, path: str) -> None:
-        """Write `prices`, `fills` and `group_prices` to a compressed `.npz`."""
+    def save(self, file: IO[bytes]) -> None:
+        """Write `prices`, `fills` and `group_prices` to a compressed `.npz`, open as bytes."""
         np.savez_compressed(
-            path, prices=self.prices, fills=self.fills, group_prices=self.group_prices
+            file, prices=self.prices, fills=self.fills, group_prices=self.group_prices
         )

@@ -31,7 +31,7 @@ _COMMANDS: Final[Mapping[str, _Lazy]] = {
     "account": _Lazy("walras.cli.account:account", "Create, import and list encrypted accounts."),
     "market": _Lazy("walras.cli.market:market", "Look at the market: phase, products, fees."),
     "deposit": _Lazy("walras.cli.ledger:deposit", "Bring tokens or cash into the market."),
-    "withdraw": _Lazy("walras.cli.ledger:withdraw", "Take tokens or cash out of the market."),
+    "withdraw": _Lazy("walras.cli.withdraw:withdraw", "Take tokens or cash out of the market."),
     "balance": _Lazy("walras.cli.ledger:balance", "Show what an account holds."),
     "claim": _Lazy("walras.cli.ledger:claim", "Take out rewards and compensations."),
     "order": _Lazy("walras.cli.order:order", "Check, seal, follow and cancel an order."),

@@ -18,6 +18,7 @@ from walras.orders.escrow import bounded, lifetime_cover
 from walras.orders.progress import batches_at_full_rate
 from walras.schedule import Phase
 from walras.units import MarketUnits, exact_text, floor_text, plain_text
+from walras.words import counted
 
 __all__ = ["Checked", "explain"]
 
@@ -55,7 +56,9 @@ class Checked:
             "costs": [
                 {
                     **_summary_data(summary, "group"),
-                    "coefficients": {term.auth: term.coefficient for term in converted.cost.terms},
+                    "coefficients": {
+                        term.auth + 1: term.coefficient for term in converted.cost.terms
+                    },
                     "chain_units_per_unit": plain_text(converted.units),
                 }
                 for summary, converted in zip(self.costs, prepared.order.costs, strict=True)
@@ -85,7 +88,8 @@ class Checked:
         _show_escrow(self.prepared, self.lifetime)
         fee = exact_text(cash.cash(self.prepared.fee), places=6).removeprefix("≈")
         say(
-            f"Declares {self.prepared.units} units for {self.prepared.ciphertext_length} bytes; "
+            f"Declares {counted(self.prepared.units, 'unit')} for "
+            f"{counted(self.prepared.ciphertext_length, 'byte')}; "
             f"admission costs about {fee} {cash.symbol} now."
         )
         for note in self.notes:
@@ -143,7 +147,7 @@ def _notes(prepared: Prepared, view: MarketView, batches: int | None) -> Iterabl
     if batches is not None:
         last = schedule.boundaries(first + batches - 1).lock_out
         yield (
-            f"At full rate it is complete after {batches:,} batch{'es' * (batches != 1)}, "
+            f"At full rate it is complete after {counted(batches, 'batch')}, "
             f"{span(batches * schedule.period)}: {clock(last, view.now)} at the earliest."
         )
         if 0 < until < last:

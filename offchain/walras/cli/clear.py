@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from walras.documents import replacing, write_whole
 from walras.errors import ClearingError, OrderError
 
 __all__ = ["clear"]
@@ -43,7 +44,8 @@ def _clear_book(file: Path, output: Path | None, engine: str) -> None:
     if output is None:
         raise click.UsageError("name the result of a .npz book with -o RESULT.npz")
     clearing = engine_named(engine)(Book.load(file))
-    clearing.save(str(output))
+    with replacing(output) as part, part.open("wb") as stream:
+        clearing.save(stream)  # numpy would add .npz to a name
     if not clearing.certified:
         raise ClearingError(
             f"the result in {output} is not optimal to {clearing.tolerance:g}: "
@@ -65,4 +67,4 @@ def _clear_auction(file: Path, output: Path | None, engine: str) -> None:
     if output is None:
         click.echo(outcome)
     else:
-        output.write_text(outcome + "\n", "utf-8")
+        write_whole(output, f"{outcome}\n".encode())

@@ -21,14 +21,17 @@ from walras.cli.output import clock, emit, facts, json_option, say
 from walras.cli.session import Session, acting, with_session
 from walras.errors import WalrasError
 from walras.monitor import ask, watching
-from walras.operator.daemon import Daemon, Halted, Surroundings, describe
+from walras.operator.acting import describe
+from walras.operator.daemon import Daemon, Halted
 from walras.operator.decide import OwnView, alerts, decide
 from walras.operator.keys import BatchKeys, create_seed, read_seed
 from walras.operator.lock import hold_lock
 from walras.operator.log import Redactor, configure
 from walras.operator.settings import ClearerSettings, load_settings
+from walras.operator.surroundings import Surroundings
 from walras.operator.view import Observer
 from walras.store import Journal
+from walras.words import counted
 
 __all__ = ["EXIT_HALTED", "clearer"]
 
@@ -173,7 +176,8 @@ def _show_decisions(taken: list[dict[str, Any]]) -> None:
 def _show_status(data: dict[str, Any]) -> None:
     batch = data["batch"]
     last = (
-        f"{batch['number']} with {batch['live']} accounts, {batch['units']} units"
+        f"{batch['number']} with {counted(batch['live'], 'account')}, "
+        f"{counted(batch['units'], 'unit')}"
         f"{', settled' if batch['settled'] else ''}{', void' if batch['closed'] else ''}"
         f"{', key published' if batch['key_published'] else ''}"
     )
@@ -197,7 +201,7 @@ def _daemon_in_words(health: dict[str, Any] | None) -> str:
     if health["halted"]:
         return f"halted: {health['halted']}"
     since = f"last step {health['seconds_since_step']:.0f} s ago"
-    failures = f", {health['failures']} failures in a row" if health["failures"] else ""
+    failures = f", {counted(health['failures'], 'failure')} in a row" if health["failures"] else ""
     return f"{'healthy' if health['healthy'] else 'stuck'}, {since}{failures}"
 
 
@@ -246,7 +250,8 @@ def _working(session: Session, settings: ClearerSettings) -> Iterator[_Working]:
                 raise _Stopped
 
         solve = partial(solve_batch, engine=settings.engine)
-        sender = Sender(client, signer, settings.send_policy, sleep=sleep)
+        outbox = session.outbox(signer.address, clearer=True)
+        sender = Sender(client, signer, settings.send_policy, outbox=outbox, sleep=sleep)
         try:
             with watching(settings) as meter:
                 around = Surroundings(log, sleep, solve, meter=meter)

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from walras.cli.output import shorten, table
+from walras.documents import replacing
 from walras.errors import ConfigError
 from walras.units import exact_text
 
@@ -64,16 +65,19 @@ def export(form: str, title: str, columns: Sequence[Column], rows: Rows, path: P
         _table(title, columns, rows, path)
         return
     try:
-        if form == "parquet":
-            assert path is not None
-            _parquet(columns, rows, path)
-        elif path is None:
+        if path is None:
             _TEXTS[form](columns, rows, sys.stdout)
-        else:
-            with path.open("w", newline="", encoding="utf-8") as file:
+            return
+        with replacing(path) as part:
+            if form == "parquet":
+                _parquet(columns, rows, part)
+                return
+            with part.open("w", newline="", encoding="utf-8") as file:
                 _TEXTS[form](columns, rows, file)
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
+        raise ConfigError(
+            f"cannot write {path or 'the output'}: {error.strerror or error}"
+        ) from error
 
 
 def _csv(columns: Sequence[Column], rows: Rows, file: IO[str]) -> None:

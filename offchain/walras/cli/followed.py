@@ -42,16 +42,17 @@ def followed(session: Session, owner: str) -> Followed | None:
 
 
 def _last_stand(index: Index, account: bytes) -> list[AccountLine]:
-    """The batches of the submission that stood last, ascending; its amendment begins anew."""
-    stands: list[list[AccountLine]] = [[]]
+    """The batches of the submission that stood last, ascending.
+
+    Of an amendment that was live in none yet, the batch that put it in its place.
+    """
+    lines: list[AccountLine] = []
     for line in index.accounts(account=account):
-        if line.change == "joined":
-            stands.append([])
+        if line.change == "joined" or (lines and lines[-1].change == "amended"):
+            lines = []
         if line.standing or line.change == "joined":
-            stands[-1].append(line)
-        if line.change == "amended":
-            stands.append([])
-    return next((lines for lines in reversed(stands) if lines), [])
+            lines.append(line)
+    return lines[-1:] if lines and lines[-1].change == "amended" else lines
 
 
 def _readable(index: Index, lines: Sequence[AccountLine]) -> bool:
@@ -66,9 +67,10 @@ def _from_index(market: Market, index: Index, lines: Sequence[AccountLine]) -> F
     if settled is None:
         return None
     posting = read_posting(market, settled, market.seals(last.batch))
-    found = follow(last.account, [Shown(last.batch, posting, bool(last.reason))])
-    if found is None:
-        return None
+    amended = last.change == "amended"
+    found = follow(last.account, [Shown(last.batch, posting, bool(last.reason), amended)])
+    if found is None or amended:
+        return found
     rates: dict[int, dict[int, int]] = defaultdict(dict)
     for fill in index.fills(first.batch, last.batch, last.account):
         rates[fill.batch][fill.auth] = fill.rate

@@ -17,6 +17,7 @@ from walras.cli.output import say
 from walras.cli.session import Session, market_units, with_session
 from walras.errors import ConfigError
 from walras.store.history import Index
+from walras.words import counted
 
 __all__ = ["history", "index_file", "update"]
 
@@ -134,7 +135,7 @@ def update(session: Session, index: Index) -> None:
 
     told = Indexer(session.market, index).follow(tell)
     if told.undone:
-        click.echo(f"{told.undone} blocks were undone and read again", err=True)
+        click.echo(f"undone and read again: {counted(told.undone, 'block')}", err=True)
     for batch in told.unread:
         click.echo(
             f"batch {batch} settled through another contract: its fills cannot be read", err=True
@@ -150,4 +151,4 @@ def _draw(rows: Rows, chosen: Range, path: Path) -> None:
     from walras.cli.history_chart import draw_prices  # noqa: PLC0415 - a second to import
 
     drawn = draw_prices(rows.read("prices", chosen), path)
-    say(f"drew {drawn} product{'s' * (drawn != 1)} into {path}")
+    say(f"drew {counted(drawn, 'product')} into {path}")

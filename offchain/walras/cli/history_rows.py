@@ -84,7 +84,10 @@ def columns_of(what: str) -> tuple[Column, ...]:
 
 
 class Rows:
-    """Rows of one market's index, values in the order of their columns."""
+    """Rows of one market's index, values in the order of their columns.
+
+    Auths and costs count from 1, as orders name them.
+    """
 
     def __init__(self, index: Index, units: MarketUnits, schedule: Schedule) -> None:
         self._index = index
@@ -134,7 +137,7 @@ class Rows:
             quantity = self._tokens(product, weight * line.rate)
             price = prices[product]
             label = self._labels[product]
-            yield (*place, owner, line.auth, label, quantity, price, -quantity * price)
+            yield (*place, owner, line.auth + 1, label, quantity, price, -quantity * price)
 
     def _batches(self, chosen: Range) -> Iterator[tuple[Any, ...]]:
         used: dict[int, tuple[int, int, int]] = {}
@@ -175,7 +178,7 @@ class Rows:
         for line in self._index.shadows(chosen.first, chosen.last, chosen.account):
             value = self._units.cash.cash(Fraction(line.shadow, X44))
             owner = to_checksum_address(line.account)
-            yield (*self._place(line.batch), owner, line.cost, value)
+            yield (*self._place(line.batch), owner, line.cost + 1, value)
 
     def _place(self, batch: int) -> tuple[int, int]:
         """The batch and its lock-out, unix seconds."""

@@ -1,41 +1,32 @@
-"""`walras deposit`, `withdraw`, `balance` and `claim`."""
+"""`walras deposit`, `balance` and `claim`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import click
-from eth_utils.address import is_address, to_checksum_address
 
 from walras.chain.permit import deposit_with_permit
-from walras.chain.sender import Receipt
-from walras.chain.trader import EVERYTHING
-from walras.chain.views import AccountView, Asset, MarketView
+from walras.chain.transactions import Receipt
+from walras.chain.views import AccountView, MarketView
+from walras.cli.amounts import (
+    Amount,
+    address_of,
+    amounts_of,
+    report,
+    require_movable,
+    require_wallet,
+)
 from walras.cli.order import require_covered, sealed, sealed_facts, show_sealed
-from walras.cli.output import clock, emit, facts, json_option, say, table
+from walras.cli.output import emit, json_option, say, table
 from walras.cli.prepare import prepare, require_open
-from walras.cli.session import Session, acting, asset_units, market_units, with_session
-from walras.errors import ChainError, OrderError, Reverted
-from walras.units import CashUnits, ProductUnits, exact_text, floor_text, parse_amount, plain_text
+from walras.cli.session import Session, acting, market_units, with_session
+from walras.errors import ChainError, Reverted
+from walras.units import exact_text, floor_text, plain_text
 
-__all__ = ["balance", "claim", "deposit", "withdraw"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Amount:
-    """A human amount of one asset and what it is in base units."""
-
-    asset: Asset
-    units: CashUnits | ProductUnits
-    tokens: Fraction
-    base: int
-
-    @property
-    def text(self) -> str:
-        return _shown(self.base, self.asset)
+__all__ = ["balance", "claim", "deposit"]
 
 
 @click.command()
@@ -64,40 +55,17 @@ def deposit(
     """Bring amounts like `cash 1000` or `AAPL 2.5` from your wallet into the market."""
     view = session.market.view()
     account = session.market.account(session.address)
-    wanted = _amounts(view, amounts)
-    _require_movable(view, account)
+    wanted = amounts_of(view, amounts)
+    require_movable(view, account)
     for amount in wanted:
-        _require_wallet(account, amount)
+        require_wallet(account, amount)
     if order_file is not None:
         if permit:
             raise click.UsageError("--permit and --seal do not go together; approve instead")
         _deposit_and_seal(session, view, account, wanted, order_file, as_json)
         return
     receipts = [_deposit(session, amount, permit) for amount in wanted]
-    _report("Deposited", wanted, receipts, as_json)
-
-
-@click.command()
-@click.argument("amounts", nargs=-1, required=True, metavar="ASSET AMOUNT|all [ASSET AMOUNT]...")
-@click.option("--to", help="Address to send to, if not your own.")
-@acting
-@json_option
-@with_session
-def withdraw(session: Session, amounts: Sequence[str], to: str | None, as_json: bool) -> None:
-    """Take amounts like `cash 1000` or `AAPL all` out of the market."""
-    recipient = None if to is None else _address(to)
-    view = session.market.view()
-    account = session.market.account(session.address)
-    wanted = _amounts(view, amounts, account)
-    _require_movable(view, account)
-    for amount in wanted:
-        _require_ledger(account, amount)
-    trader = session.trader()
-    receipts = []
-    for amount, text in zip(wanted, amounts[1::2], strict=True):
-        base = EVERYTHING if text == "all" else amount.base
-        receipts.append(trader.withdraw(amount.asset.id, base, recipient))
-    _report("Withdrew", wanted, receipts, as_json)
+    report("Deposited", wanted, receipts, as_json)
 
 
 @click.command()
@@ -108,7 +76,7 @@ def withdraw(session: Session, amounts: Sequence[str], to: str | None, as_json: 
 def balance(session: Session, address: str | None, as_json: bool) -> None:
     """Show the ledger and wallet of ADDRESS (yours if none is given)."""
     view = session.market.view()
-    owner = session.address if address is None else _address(address)
+    owner = session.address if address is None else address_of(address)
     account = session.market.account(owner)
     market = market_units(view)
     rows: list[tuple[str, Fraction, Fraction, int]] = []
@@ -156,7 +124,7 @@ def balance(session: Session, address: str | None, as_json: bool) -> None:
 @with_session
 def claim(session: Session, to: str | None, as_json: bool) -> None:
     """Take out what void batches and settlements owe you."""
-    recipient = None if to is None else _address(to)
+    recipient = None if to is None else address_of(to)
     view, account = session.market.view(), session.market.account(session.address)
     trader = session.trader()
     try:
@@ -174,80 +142,11 @@ def claim(session: Session, to: str | None, as_json: bool) -> None:
     emit(as_json, data, lambda: say(f"Claimed {exact_text(amount)} {view.cash.symbol}."))
 
 
-def _amounts(
-    view: MarketView, words: Sequence[str], account: AccountView | None = None
-) -> list[_Amount]:
-    """Pairs of asset and amount; `all` stands for the ledger of ``account``."""
-    if len(words) % 2:
-        raise click.UsageError("give pairs of asset and amount, like: cash 1000 AAPL 2.5")
-    wanted: list[_Amount] = []
-    for name, text in zip(words[::2], words[1::2], strict=True):
-        asset, units = asset_units(view, name)
-        if any(other.asset.id == asset.id for other in wanted):
-            raise OrderError(f"{asset.symbol} is given twice; add it up")
-        if account is not None and text == "all":
-            base = asset.to_base_units(_held(account, asset))
-            wanted.append(_Amount(asset, units, Fraction(base, 10**asset.decimals), base))
-            continue
-        tokens = parse_amount(text, f"amount of {asset.symbol}")
-        if account is None:
-            base = units.base_units(tokens, f"amount of {asset.symbol}")
-        else:
-            base = _whole_base_units(tokens, asset)
-        wanted.append(_Amount(asset, units, tokens, base))
-    return wanted
-
-
-def _whole_base_units(tokens: Fraction, asset: Asset) -> int:
-    base = tokens * 10**asset.decimals
-    if base.denominator != 1:
-        raise OrderError(
-            f"amount of {asset.symbol} {plain_text(tokens)} is finer than the token; "
-            f"it has {asset.decimals} decimals"
-        )
-    return int(base)
-
-
-def _held(account: AccountView, asset: Asset) -> int:
-    return account.cash if asset.is_cash else account.lots.get(asset.id, 0)
-
-
-def _require_movable(view: MarketView, account: AccountView) -> None:
-    if account.frozen:
-        deadline = view.terms.schedule.boundaries(account.batch).deadline
-        raise ChainError(
-            f"{account.address} is live in batch {account.batch} and frozen since its lock-in; "
-            "deposit and withdraw when the batch is settled or void "
-            f"(at the latest {clock(deadline, view.now)})"
-        )
-
-
-def _require_wallet(account: AccountView, amount: _Amount) -> None:
-    there = account.wallet[amount.asset.id]
-    if there < amount.base:
-        raise OrderError(
-            f"the wallet of {account.address} holds {_shown(there, amount.asset)}, "
-            f"not {amount.text}; deposit less or get more of the token first"
-        )
-
-
-def _require_ledger(account: AccountView, amount: _Amount) -> None:
-    there = amount.asset.to_base_units(_held(account, amount.asset))
-    if not 0 < amount.base <= there:
-        raise OrderError(
-            f"the market holds {_shown(there, amount.asset)} for {account.address}; "
-            "withdraw that much at most, or `all`"
-        )
-
-
-def _shown(base_units: int, asset: Asset) -> str:
-    amount = Fraction(base_units, 10**asset.decimals)
-    return f"{exact_text(amount, places=asset.decimals)} {asset.symbol}"
-
-
-def _deposit(session: Session, amount: _Amount, permit: bool) -> Receipt:
+def _deposit(session: Session, amount: Amount, permit: bool) -> Receipt:
     if permit:
-        return deposit_with_permit(session.market, session.signer(), amount.asset.id, amount.base)
+        signer = session.signer()
+        sender, asset = session.sender(signer), amount.asset.id
+        return deposit_with_permit(session.market, signer, sender, asset, amount.base)
     return session.trader().deposit(amount.asset.id, amount.base)
 
 
@@ -255,7 +154,7 @@ def _deposit_and_seal(
     session: Session,
     view: MarketView,
     account: AccountView,
-    wanted: Sequence[_Amount],
+    wanted: Sequence[Amount],
     file: Path,
     as_json: bool,
 ) -> None:
@@ -279,30 +178,3 @@ def _deposit_and_seal(
         show_sealed(view, data, prepared.market.cash.symbol)
 
     emit(as_json, data, show)
-
-
-def _report(
-    done: str, amounts: Sequence[_Amount], receipts: Sequence[Receipt], as_json: bool
-) -> None:
-    data = [
-        {
-            "asset": amount.asset.symbol,
-            "amount": plain_text(amount.tokens),
-            "transaction": "0x" + receipt.hash.hex(),
-            "gas": receipt.gas_used,
-        }
-        for amount, receipt in zip(amounts, receipts, strict=True)
-    ]
-
-    def show() -> None:
-        for amount, receipt in zip(amounts, receipts, strict=True):
-            say(f"{done} {amount.text}.")
-            facts([("transaction", "0x" + receipt.hash.hex())])
-
-    emit(as_json, data, show)
-
-
-def _address(text: str) -> str:
-    if not is_address(text):
-        raise OrderError(f"{text!r} is no address; it starts with 0x and has 40 hex digits")
-    return str(to_checksum_address(text))

@@ -13,6 +13,7 @@ from walras.cli.session import Session, market_units, with_session
 from walras.numbers import MIN_UNITS
 from walras.schedule import Phase
 from walras.units import MarketUnits, ProductUnits, exact_text, plain_text
+from walras.words import counted
 
 __all__ = ["market", "next_boundary"]
 
@@ -73,7 +74,10 @@ def _tables(view: MarketView, units: MarketUnits, fee: Fraction) -> None:
             ("cash", f"{cash.symbol} ({view.cash.token})"),
             ("batch", _batch(view)),
             ("next", f"{what} at {clock(when, view.now)}; one batch every {_period(view)}"),
-            ("sealed", f"{live.live if here else 0} accounts, {_capacity(view)} units taken"),
+            (
+                "sealed",
+                f"{counted(live.live if here else 0, 'account')}, {_capacity(view)} units taken",
+            ),
             ("admission", f"about {money} for {MIN_UNITS} units now"),
         ]
     )

@@ -9,10 +9,11 @@ from typing import Any
 import click
 from eth_utils.address import to_canonical_address
 
-from walras.chain.sender import Receipt
+from walras.chain.transactions import Receipt
 from walras.chain.views import AccountView, MarketView
 from walras.cli.check import explain
-from walras.cli.output import clock, emit, facts, json_option, say
+from walras.cli.live import notes
+from walras.cli.output import clock, emit, facts, json_option, say, warn
 from walras.cli.prepare import (
     Prepared,
     deposits_for,
@@ -21,10 +22,11 @@ from walras.cli.prepare import (
 )
 from walras.cli.session import Session, acting, final_key, with_session
 from walras.cli.status import status
-from walras.errors import ChainError, OrderError
+from walras.errors import ChainError, OrderError, StoreError
 from walras.schedule import Phase
-from walras.sealing import batch_id, seal
+from walras.sealing import batch_id, seal, seal_hash
 from walras.units import exact_text, plain_text
+from walras.words import counted
 
 __all__ = ["order", "require_covered", "sealed", "sealed_facts", "show_sealed"]
 
@@ -218,10 +220,15 @@ def require_covered(prepared: Prepared) -> None:
 
 
 def sealed(session: Session, view: MarketView, prepared: Prepared) -> bytes:
-    """The ciphertext for the current batch's key, as checked against the contract."""
+    """The ciphertext for the current batch's key, as checked against the contract, and noted."""
     number = batch_id(view.chain_id, to_canonical_address(view.address), view.current)
     key = final_key(session, view)
-    return seal(key, prepared.body, to_canonical_address(session.address), number)
+    ciphertext = seal(key, prepared.body, to_canonical_address(session.address), number)
+    try:
+        notes(session).keep(seal_hash(number, ciphertext), prepared.body)
+    except StoreError as error:
+        warn(f"{error}: `order status` and `withdraw` will not know what is in this seal")
+    return ciphertext
 
 
 def sealed_facts(
@@ -245,12 +252,12 @@ def sealed_facts(
 def show_sealed(view: MarketView, data: dict[str, Any], cash: str) -> None:
     """What a seal did, for a person."""
     at = view.terms.schedule.boundaries(view.current)
-    count = f"{data['auths']} auth" + ("s" if data["auths"] != 1 else "")
+    count = counted(data["auths"], "auth")
     if data["costs"]:
-        count += f" and {data['costs']} cost" + ("s" if data["costs"] != 1 else "")
+        count += f" and {counted(data['costs'], 'cost')}"
     amends = data.get("amends", False)
     goal = f"to amend from batch {view.current + 1} on" if amends else f"for batch {view.current}"
-    say(f"Sealed {count} {goal}: {data['bytes']} bytes, {data['units']} units.")
+    say(f"Sealed {count} {goal}: {data['bytes']} bytes, {counted(data['units'], 'unit')}.")
     facts(
         [
             ("fee", f"about {_rough(Fraction(data['fee']))} {cash}"),

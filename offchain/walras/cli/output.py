@@ -15,7 +15,18 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["clock", "console", "emit", "facts", "json_option", "say", "shorten", "span", "table"]
+__all__ = [
+    "clock",
+    "console",
+    "emit",
+    "facts",
+    "json_option",
+    "say",
+    "shorten",
+    "span",
+    "table",
+    "warn",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +54,11 @@ def emit(as_json: bool, data: Any, show: Callable[[], None]) -> None:
 def say(text: str, style: str = "") -> None:
     """One line for a person."""
     console().print(Text(text, style=style), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """One line on stderr about something that went on all the same."""
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {text}", err=True)
 
 
 def table(

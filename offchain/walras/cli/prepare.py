@@ -27,6 +27,7 @@ __all__ = [
     "prepare",
     "prepare_text",
     "read_order",
+    "rent_per_unit",
     "require_open",
 ]
 
@@ -129,11 +130,11 @@ def prepare_text(
         after = Holdings(held.cash - _FEE_RESERVE * fee, held.lots)
         found = convert(order, market, after, setting)
     body, need = encode(found.submission), cover(found.submission)
-    rent = units * _rent_per_unit(view) if order.standing else 0
+    rent = units * rent_per_unit(view) if order.standing else 0
     return Prepared(found, body, units, fee, rent, need, market, setting, held)
 
 
-def _rent_per_unit(view: MarketView) -> int:
+def rent_per_unit(view: MarketView) -> int:
     """RENT of SPEC §9, X40."""
     return UNIT_GAS * view.terms.min_base_fee * view.terms.cash_per_wei // 2
 

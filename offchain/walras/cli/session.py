@@ -17,11 +17,13 @@ from eth_utils.address import is_address, to_checksum_address
 from walras.chain.accounts import Keystore
 from walras.chain.client import Client, connect
 from walras.chain.market import Market
+from walras.chain.outbox import Outbox
 from walras.chain.sender import Sender
 from walras.chain.trader import Trader
 from walras.chain.views import AccountView, Asset, MarketView
+from walras.cli.output import warn
 from walras.cli.settings import Settings
-from walras.errors import AccountError, ChainError, ConfigError, NoContract, OrderError
+from walras.errors import AccountError, ChainError, ConfigError, NoContract, OrderError, StoreError
 from walras.orders import Holdings
 from walras.sealing import keccak256
 from walras.units import CashUnits, MarketUnits, ProductUnits
@@ -95,13 +97,25 @@ class Session:
 
     def trader(self) -> Trader:
         """The market bound to the unlocked account."""
-        market, signer = self.market, self.signer()
+        return self.market.bind(self.sender(self.signer()))
+
+    def sender(self, signer: Any) -> Sender:
+        """What sends for an unlocked account; AccountError if it cannot pay gas."""
         if int(self.client.rpc("eth_getBalance", signer.address, "latest"), 16) == 0:
             raise AccountError(
                 f"{signer.address} has nothing to pay gas with on chain {self.client.chain_id}; "
                 "send it some of the chain's own currency"
             )
-        return market.bind(Sender(self.client, signer))
+        return Sender(self.client, signer, outbox=self.outbox(signer.address))
+
+    def outbox(self, address: str, *, clearer: bool = False) -> Outbox | None:
+        """What the processes of an account share; None, and a warning, if it cannot be written."""
+        path = self.settings.data_dir / "sent" / f"{self.client.chain_id}-{address}"
+        try:
+            return Outbox(path, clearer=clearer)
+        except StoreError as error:
+            warn(f"{error}: a clearer and commands of this account will not know of each other")
+            return None
 
     def password(self, name: str, *, confirm: bool = False) -> str:
         """From --password-file, WALRAS_PASSWORD, or asked for on a terminal."""

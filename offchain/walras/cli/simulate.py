@@ -27,6 +27,7 @@ from walras.cli.simulate_chain import (
     compared_data,
     show_chain,
 )
+from walras.words import counted
 
 if TYPE_CHECKING:
     from walras.simulate import Report, Run, Scenario
@@ -173,7 +174,8 @@ class _Bar:
 def _show(measures: Report) -> None:
     summary = measures.summary
     say(
-        f"{measures.batches} batches of {measures.interval:g} s, {measures.products} products, "
+        f"{counted(measures.batches, 'batch')} of {measures.interval:g} s, "
+        f"{counted(measures.products, 'product')}, "
         f"{summary['accounts_per_batch']:.0f} accounts with {summary['auths_per_batch']:.0f} auths "
         "a batch",
         "bold",

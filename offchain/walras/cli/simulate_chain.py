@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from walras.cli.output import facts, say
+from walras.words import counted
 
 if TYPE_CHECKING:
     from walras.simulate import Report, Run
@@ -60,7 +61,8 @@ def show_chain(measures: Report, compared: Compared, run: Run) -> None:
     facts(_facts(measures.chain, list(run.seconds)))
     say("")
     if not compared.differences:
-        say(f"Prices, fills and cash of {compared.batches} batches: as simulated, to the last bit.")
+        batches = counted(compared.batches, "batch")
+        say(f"Prices, fills and cash of {batches}: as simulated, to the last bit.")
         return
     first = compared.differences[0]
     say(f"THE CHAIN DIFFERS FROM THE SIMULATION in batch {first.batch}:", "bold red")

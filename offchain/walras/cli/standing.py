@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from walras.auths import Auth
+from walras.auths import Auth, Submission
 from walras.chain.views import AccountView, MarketView
+from walras.cli.live import Pending
 from walras.cli.output import clock, facts, say, table
 from walras.cli.session import market_units
 from walras.numbers import X44
@@ -16,17 +17,22 @@ from walras.orders.describe import portfolio_text
 from walras.orders.history import Followed
 from walras.orders.progress import Progress, progress
 from walras.units import MarketUnits, exact_text, plain_text
+from walras.words import counted
 
 __all__ = ["Stand"]
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """An order that stands, or stood; ``found`` None until a settlement has shown it."""
+    """An order that stands, or stood; ``found`` None until a settlement has shown it.
+
+    ``pending`` is the amendment that waits to replace it.
+    """
 
     account: AccountView
     view: MarketView
     found: Followed | None
+    pending: Pending | None = None
 
     def data(self) -> dict[str, Any]:
         """For JSON; amounts in tokens, prices in cash tokens."""
@@ -41,6 +47,20 @@ class Stand:
             "void_batches": [] if found is None else found.voids,
             "valid_until": None if found is None else found.submission.valid_until,
             "auths": [line.data() for line in self._lines()],
+            "amendment": self._amendment(),
+        }
+
+    def _amendment(self) -> dict[str, Any] | None:
+        waits = self.pending
+        if waits is None:
+            return None
+        lines = None if waits.submission is None else self._fresh(waits.submission)
+        return {
+            "sealed_in": waits.batch,
+            "from_batch": waits.batch + 1,
+            "units": waits.units,
+            "bytes": waits.size,
+            "auths": None if lines is None else [line.data() for line in lines],
         }
 
     def show(self) -> None:
@@ -51,11 +71,28 @@ class Stand:
             state = "paused; `walras order resume` brings it back"
         if found is None:
             say(f"Standing order, {state}. No settlement has shown it yet.", "bold")
+        else:
+            self._show_found(found, state, now)
+        if self.pending is not None:
+            self._show_pending(self.pending)
+
+    def _show_pending(self, waits: Pending) -> None:
+        size = "" if waits.size is None else f"{counted(waits.size, 'byte')}, "
+        say(f"Replaced from batch {waits.batch + 1} on, once batch {waits.batch} settles:", "bold")
+        facts([("sealed", f"{size}{counted(waits.units, 'unit')}")])
+        if waits.submission is None:
+            say("What it says was sealed elsewhere: nobody can read it before the key is out.")
             return
-        count = len(found.fills)
-        since = f"{count} batch{'es' * (count != 1)} since batch {found.first}"
+        lines = [line.row(self.view.now) for line in self._fresh(waits.submission)]
+        table("", ("auth", "per", "to do"), [(row[0], row[1], row[3]) for row in lines], left=2)
+
+    def _show_found(self, found: Followed, state: str, now: int) -> None:
+        since = f"{counted(len(found.fills), 'batch')} since batch {found.first}"
+        if not (found.fills or found.voids):
+            since = f"amended, in no batch yet; from batch {found.first} on"
         say(f"Standing order, {state}: {since}.", "bold")
-        lines = [("sealed", f"{len(found.body)} bytes, {self.account.units} units")]
+        size = counted(len(found.body), "byte")
+        lines = [("sealed", f"{size}, {counted(self.account.units, 'unit')}")]
         if found.voids:
             lines.append(("void", f"in {len(found.voids)} of them, lastly in {found.voids[-1]}"))
         if found.submission.valid_until:
@@ -64,6 +101,13 @@ class Stand:
         cash = market_units(self.view).cash.symbol
         columns = ("auth", "per", "done", "left", "average", "market", "better by", "complete")
         table(f"Prices in {cash}", columns, [line.row(now) for line in self._lines()], left=2)
+
+    def _fresh(self, submission: Submission) -> Iterator[_Line]:
+        """The auths of an order that has traded nothing yet."""
+        units = market_units(self.view)
+        pairs = zip(submission.auths, progress(submission, ()), strict=True)
+        for number, (auth, one) in enumerate(pairs, 1):
+            yield _Line(number, auth, one, units, None)
 
     def _lines(self) -> Iterator[_Line]:
         if self.found is None:

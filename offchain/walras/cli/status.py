@@ -17,6 +17,7 @@ from walras.chain.market import Market
 from walras.chain.postings import read_posting
 from walras.chain.views import MarketView
 from walras.cli.followed import followed
+from walras.cli.live import pending
 from walras.cli.market import next_boundary
 from walras.cli.output import clock, emit, facts, json_option, say, table
 from walras.cli.session import Session, acting, market_units, with_session
@@ -30,6 +31,7 @@ from walras.orders.history import Followed, Shown, follow
 from walras.schedule import Phase
 from walras.submission import VoidReason
 from walras.units import MarketUnits, exact_text, plain_text
+from walras.words import counted
 
 __all__ = ["VOID_WORDS", "status"]
 
@@ -72,7 +74,8 @@ def status(session: Session, batch: int | None, as_json: bool) -> None:
     if number and not (account.standing and batch is None):
         seals = live_seals(as_history(market.sealed_events(number)))
     if owner not in seals and batch is None:
-        stand = Stand(account, view, followed(session, owner))
+        waits = pending(session, view, account)
+        stand = Stand(account, view, followed(session, owner), waits)
         if account.standing or stand.found is not None:
             emit(as_json, stand.data(), stand.show)
             return
@@ -122,7 +125,8 @@ def _fills(fate: _Fate, units: MarketUnits) -> list[tuple[Auth, dict[str, Fracti
 def _show(fate: _Fate, view: MarketView, units: MarketUnits) -> None:
     now = view.now
     say(f"Batch {fate.batch}: {_words(fate)}", "bold")
-    lines = [("sealed", f"{len(fate.seal.ciphertext)} bytes, {fate.seal.units} units")]
+    size = f"{counted(len(fate.seal.ciphertext), 'byte')}, {counted(fate.seal.units, 'unit')}"
+    lines = [("sealed", size)]
     if fate.batch == view.current:
         what, when = next_boundary(view)
         lines.append(("next", f"{what} at {clock(when, now)}"))

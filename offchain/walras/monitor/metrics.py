@@ -51,7 +51,9 @@ class Metrics(Health):
         self._live = gauge("live_accounts", "Accounts live in it.")
         self._units = gauge("live_units", "Units of capacity they declared.")
         self._standing = gauge("standing_accounts", "Accounts that are live in every batch.")
-        self._unapplied = gauge("unapplied_accounts", "Accounts that wait for their part of it, or have it ahead.")
+        self._unapplied = gauge(
+            "unapplied_accounts", "Accounts that wait for their part of it, or have it ahead."
+        )
         self._block = gauge("block", "Number of the last block looked at.")
         age = gauge("block_age_seconds", "Time since the chain's time at the last look.")
         age.set_function(lambda: self._wall() - self._time)

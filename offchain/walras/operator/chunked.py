@@ -87,8 +87,7 @@ class Chunks:
         Goes on from whoever came furthest under the same prices; what stands in the way is
         restored.
         """
-        parts = parts_of(cleared, self._gas * 3 // 4)
-        sender, chunks = self._runs.furthest(cleared, parts)
+        sender, chunks = self._runs.furthest(cleared)
         ((*_, unapplied),) = self._market.read_all([("batch",)])
         exclusive = self._exclusive(batch)
         if exclusive and unapplied != sum(chunk.written for chunk in chunks):
@@ -96,8 +95,11 @@ class Chunks:
         if unapplied and not chunks:
             self.restore(batch, how)
         again = len(self._market.restored_events(batch))
+        listed = chunks[-1].run.sums.listed if chunks else 0
+        parts = parts_of(cleared, self._gas * 3 // 4, listed)
         self._checkpoint("chunked")
-        for number, part in enumerate(parts[len(chunks) :], len(chunks)):
+        first = len(chunks)
+        for number, part in enumerate(parts, first):
             run = chunks[-1].run if chunks else begin(cleared.prices)
             # the twin comes first; only the block tells whether it is still the operator's time
             chunk = self._runs.go_on(cleared, run, part, ahead=exclusive)
@@ -110,7 +112,7 @@ class Chunks:
                 chunk, exclusive = self._runs.go_on(cleared, run, part, ahead=ahead), ahead
             chunks.append(chunk)
             self._journal.remember_effects(batch, [(c.digest, c.encoded) for c in chunks])
-            self._done("verified", batch, number, len(parts), receipt.gas_used)
+            self._done("verified", batch, number, first + len(parts), receipt.gas_used)
             sender = self._trader.sender.address
 
     def apply(self, batch: int, how: How) -> None:

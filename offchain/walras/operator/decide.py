@@ -11,6 +11,7 @@ from typing import Final
 
 from walras.chain.views import BatchView
 from walras.schedule import Phase, Schedule
+from walras.words import counted
 
 __all__ = [
     "FIXED_GAS",
@@ -199,7 +200,7 @@ def alerts(chain: ChainView, own: OwnView) -> tuple[str, ...]:
     if chain.bond < chain.bond_full:
         found.append("the bond is not full: no seal enters until `addBond` has filled it")
     if chain.short_houses:
-        found.append(f"{chain.short_houses} houses are short: no seal enters until they are funded")
+        found.append(f"{counted(chain.short_houses, 'house')} short: no seal enters until funded")
     elif chain.thin_houses:
         names = ", ".join(map(str, chain.thin_houses))
         found.append(f"the house is close to its least holding of products {names}: fund it")

@@ -33,15 +33,18 @@ class Part:
         return encode_submissions(self.entries, self.shadows)
 
 
-def parts_of(cleared: Cleared, gas: int) -> list[Part]:
-    """The whole book in chunks of at most `gas` of declared units."""
-    shadows, found = cleared.settlement.shadows, []
-    count = len(cleared.prices)
-    book = cleared.book.entries
-    for opened, entries in split(cleared.opened, book, shadows, gas=gas, products=count):
-        own = {e.account: shadows[e.account] for e in entries if e.account in shadows}
-        found.append(Part(opened, entries, own))
-    return found
+def parts_of(cleared: Cleared, gas: int, listed: int = 0) -> list[Part]:
+    """The book behind its first `listed` accounts, in parts of at most `gas` of declared units."""
+    opened, entries = cleared.opened[listed:], cleared.book.entries[listed:]
+    shadows, count = cleared.settlement.shadows, len(cleared.prices)
+    pieces = split(opened, entries, shadows, gas=gas, products=count)
+    return [_part(cleared, *piece) for piece in pieces]
+
+
+def _part(cleared: Cleared, opened: Sequence[Opened], entries: Sequence[Entry]) -> Part:
+    given = cleared.settlement.shadows
+    own = {e.account: given[e.account] for e in entries if e.account in given}
+    return Part(tuple(opened), tuple(entries), own)
 
 
 class Runs:
@@ -60,33 +63,31 @@ class Runs:
         state, prices = cleared.book.state, cleared.prices
         return verify_chunk(state, run, part.opened, prices, part.shadows, ahead=ahead)
 
-    def furthest(self, cleared: Cleared, parts: Sequence[Part]) -> tuple[str, list[Chunk]]:
-        """Who verified most of these parts under the same prices, and what came out."""
+    def furthest(self, cleared: Cleared) -> tuple[str, list[Chunk]]:
+        """Who verified most of the book under the same prices, and what came out so far."""
         batch = cleared.book.state.number
         verified = self._market.verified_events(batch)
         newest = {event.settler: event for event in verified}
         stored = self._market.read_all([("runHash", batch, settler) for settler in newest])
         alive = [e for e, kept in zip(newest.values(), stored, strict=True) if e.run == kept]
         for last in sorted(alive, key=lambda event: event.listed, reverse=True):
-            chunks = self._followed(cleared, parts, run_of(last, verified))
+            chunks = self._followed(cleared, run_of(last, verified))
             if chunks:
                 return last.settler, chunks
         return NOBODY, []
 
-    def _followed(
-        self, cleared: Cleared, parts: Sequence[Part], line: Sequence[Verified]
-    ) -> list[Chunk]:
-        """The chunks of `line` if they are the first of `parts` at the same prices."""
-        run, chunks = begin(cleared.prices), list[Chunk]()
-        if len(line) >= len(parts):
-            return []
-        for part, event in zip(parts, line, strict=False):
+    def _followed(self, cleared: Cleared, line: Sequence[Verified]) -> list[Chunk]:
+        """The chunks of `line`, however it was cut, if they are the book's at the same prices."""
+        run, chunks, start = begin(cleared.prices), list[Chunk](), 0
+        for event in line:
+            some = slice(start, event.listed)
+            part = _part(cleared, cleared.opened[some], cleared.book.entries[some])
             ahead = self.ahead(event.batch, event.block_number)
             chunk = self.go_on(cleared, run, part, ahead=ahead)
             if chunk.run.hash != event.run:
                 return []
             chunks.append(chunk)
-            run = chunk.run
+            run, start = chunk.run, event.listed
         return chunks
 
     def effects(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from walras.chain.sender import MOST_GAS, SendPolicy
+from walras.chain.transactions import MOST_GAS, SendPolicy
 from walras.documents import read_toml
 from walras.errors import ConfigError
 from walras.operator.decide import FIXED_GAS

@@ -24,7 +24,8 @@ _THIN = 1.25  # times the least holding: below it the house needs a person soon
 class Sight:
     """One look: the facts, the chain's time (seconds), and blocks undone since the last look.
 
-    `phase` is of the batch that opened last; `houses` are (held, least) lots X44 by product.
+    `phase` is of the batch that opened last; `houses` are (held, least) lots X44 by product;
+    `gas_limit` is of the newest block, 0 if the node does not tell.
     """
 
     chain: ChainView
@@ -33,6 +34,7 @@ class Sight:
     undone: int
     phase: Phase = Phase.PENDING
     houses: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    gas_limit: int = 0
 
 
 class Observer:
@@ -58,22 +60,21 @@ class Observer:
 
     def look(self) -> Sight:
         """Follow the chain to its head and describe it."""
-        undone = self._follow()
-        view = self._market.view()
         head = self._client.block("latest")
+        undone = self._follow(head)
+        view = self._market.view()
         houses = {
             product.asset.id: (product.state.house, 1 << (product.state.house_log2 + 44))
             for product in view.products
         }
         facts = self._facts(view, head)
-        return Sight(facts, view.now, head.number, undone, view.batch_phase, houses)
+        return Sight(facts, view.now, head.number, undone, view.batch_phase, houses, head.gas_limit)
 
     # ---------------------------------------------------------------------------- the cursor
 
-    def _follow(self) -> int:
-        """Take in new events; how many blocks had to be forgotten first."""
-        undone = self._rewind()
-        head = self._client.block("latest")
+    def _follow(self, head: Block) -> int:
+        """Take in the events up to the head; how many blocks had to be forgotten first."""
+        undone = self._rewind(head)
         cursor = self._journal.cursor()
         first = self._beginning(head) if cursor is None else cursor.number + 1
         if first > head.number:
@@ -97,11 +98,11 @@ class Observer:
         self._journal.advance(Cursor(head.number, head.hash), seals, leaks, stood)
         return undone
 
-    def _rewind(self) -> int:
+    def _rewind(self, head: Block) -> int:
         """Return the journal to the newest block that is still part of the chain."""
         known = self._journal.known_blocks()
         for block in known:
-            if self._holds(block):
+            if self._holds(block, head):
                 if block == known[0]:
                     return 0
                 self._journal.rewind(block.number)
@@ -111,7 +112,12 @@ class Observer:
         self._journal.rewind(-1)
         return known[0].number + 1
 
-    def _holds(self, block: Cursor) -> bool:
+    def _holds(self, block: Cursor, head: Block) -> bool:
+        """Whether a block is part of the chain that ends with ``head``; often that shows it."""
+        if block.number >= head.number - 1:
+            return block.hash == {head.number: head.hash, head.number - 1: head.parent}.get(
+                block.number
+            )
         try:
             return self._client.block(block.number).hash == block.hash
         except BlockMissing:

@@ -35,7 +35,8 @@ class Followed:
     """A submission since the batch in which it first traded, or could have.
 
     ``done`` X44 is its progress now, one for each auth with limits; ``voids`` the batches in which
-    it was live and void.
+    it was live and void. Of an amendment that has not been live yet ``first`` is the batch from
+    which it stands.
     """
 
     body: bytes
@@ -49,8 +50,8 @@ class Followed:
 def follow(account: bytes, shown: Iterable[Shown]) -> Followed | None:
     """The last submission of ``account`` in these settlements, which ascend by batch.
 
-    An amendment begins anew, whatever was traded before it and even if it says the same. None if
-    nothing readable was settled.
+    An amendment begins anew once its batch has settled, whatever was traded before it and even if
+    it says the same. None if nothing readable was settled.
     """
     found: Followed | None = None
     anew = True
@@ -64,13 +65,29 @@ def follow(account: bytes, shown: Iterable[Shown]) -> Followed | None:
             start = entry.done or (0,) * len(submission.limited)
             found = Followed(body, submission, one.batch, start)
         _advance(found, one, one.posting.shadows.get(account, ()))
-        anew = one.amended
+        replacement = _replacement(one, entry) if one.amended else None
+        anew = one.amended and replacement is None
+        found = replacement or found
     return found
+
+
+def _replacement(one: Shown, entry: Entry) -> Followed | None:
+    """The amendment that a batch has put in the place of what stood in it."""
+    posting, sealed = one.posting, entry.amendment
+    if sealed is None:
+        return None
+    body = unseal(posting.secret, sealed, entry.account, posting.batch_id)
+    submission = None if body is None else _read(body, posting)
+    if body is None or submission is None:
+        return None
+    return Followed(body, submission, one.batch + 1, (0,) * len(submission.limited))
 
 
 def _advance(found: Followed, one: Shown, shadows: Sequence[int]) -> None:
     """Add what the submission did in a batch."""
     submission, posting = found.submission, one.posting
+    if not (found.fills or found.voids):
+        found.first = one.batch  # an amendment may have been paused, or its batch void
     rates = (0,) * len(submission.auths)
     if one.void:
         found.voids.append(one.batch)

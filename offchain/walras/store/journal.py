@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from sqlalchemy import func
 
 from walras.bodies import Body
-from walras.chain.sender import Attempt
+from walras.chain.transactions import Attempt
 from walras.store.base import Cursor, MarketStore, plain
 from walras.store.tables import (
     ATTEMPTS,

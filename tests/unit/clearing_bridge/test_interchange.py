@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +223,36 @@ def test_command_solves_books(tmp_path: Path) -> None:
         assert found["prices"] == pytest.approx([10.0])
         assert found["fills"] == pytest.approx([10.0, -10.0])
     assert Book.load(book).orders == 2
+
+
+@pytest.mark.parametrize("name", ["result", "result.txt", "résultat.npz"])
+def test_command_writes_the_file_that_was_named(tmp_path: Path, name: str) -> None:
+    book, into = tmp_path / "book.npz", tmp_path / "into"
+    into.mkdir()
+    parse(json.dumps(SESSION)).book.save(book)
+    assert run(["clear", str(book), "-o", str(into / name)]) == 0
+    assert [path.name for path in into.iterdir()] == [name]
+    with np.load(into / name) as found:
+        assert found["prices"] == pytest.approx([10.0])
+
+
+def test_command_that_cannot_write__leaves_what_was_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    auction, kept = tmp_path / "auction.json", tmp_path / "kept.json"
+    auction.write_text(json.dumps(SESSION))
+    kept.write_text("kept")
+    size, soft = resource.RLIMIT_FSIZE, resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(size, (16, soft[1]))  # as on a full disk
+    try:
+        assert run(["clear", str(auction), "-o", str(kept)]) == 1
+    finally:
+        resource.setrlimit(size, soft)
+        signal.signal(signal.SIGXFSZ, before)
+    assert capsys.readouterr().err == f"error: {kept}: File too large\n"
+    assert kept.read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["auction.json", "kept.json"]
 
 
 def test_command_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,8 @@ from walras.chain.deploy import ProductTerms, deploy_contract, deploy_market, fu
 from walras.chain.devnode import DevNode
 from walras.chain.interface import call
 from walras.chain.market import Market
-from walras.chain.sender import Sender, SendPolicy
+from walras.chain.sender import Sender
+from walras.chain.transactions import SendPolicy
 from walras.chain.views import Terms
 from walras.numbers import X24
 from walras.schedule import Schedule

@@ -14,10 +14,11 @@ from eth_utils.address import to_canonical_address
 from walras.chain.market import Market
 from walras.chain.sender import Sender
 from walras.clearing.problem import solve_batch
-from walras.operator.daemon import Daemon, Surroundings
+from walras.operator.daemon import Daemon
 from walras.operator.keys import BatchKeys
 from walras.operator.meter import Meter
 from walras.operator.settings import ClearerSettings
+from walras.operator.surroundings import Surroundings
 from walras.store import Journal
 
 __all__ = ["Gauge", "Operator"]
