@@ -338,7 +338,7 @@ MUTANTS: Final = (
     ),
     settling("chunk-fits", "Effects", "gas <= CHUNK_GAS", "true", LIARS),
     settling("emptied-pairs", "Effects", "Wire.both(e.ahead, word == 0)", "false", LIARS),
-    settling("chunks-end", "Settlement", "run.digests.length == MAX_CHUNKS", "false", LIARS),
+    settling("chunks-end", "Settlement", "run.digests.length >= MAX_CHUNKS", "false", LIARS),
     Mutant("leaves-ahead", WORD, " | unapplied_);", ");", LIFECYCLE, (LIARS,)),
     room("due-ahead", "Backing", "&& a.units() != 0;", ";", AHEAD),
     room("restoring-burns", "Backing", "burnt -= b.pot;", "", AHEAD),
