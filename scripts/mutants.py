@@ -37,6 +37,8 @@ SETTLEMENT: Final = "contracts/libraries/Settlement.sol"
 HARNESS: Final = "contracts/mocks/Harness.sol"
 WALRAS: Final = "contracts/Walras.sol"
 MARKET: Final = "contracts/libraries/Market.sol"
+WORD: Final = "contracts/libraries/BatchWords.sol"
+LIFECYCLE: Final = "contracts/libraries/Lifecycle.sol"
 CLEARER: Final = "tests/adversarial/test_lying_clearer.py"
 ATTACKS: Final = "tests/adversarial/test_named_discretion.py"
 KNOWN: Final = "tests/contract/test_known.py"
@@ -335,6 +337,9 @@ MUTANTS: Final = (
         LIARS,
     ),
     settling("chunk-fits", "Effects", "gas <= CHUNK_GAS", "true", LIARS),
+    settling("emptied-pairs", "Effects", "Wire.both(e.ahead, word == 0)", "false", LIARS),
+    settling("chunks-end", "Settlement", "run.digests.length >= MAX_CHUNKS", "false", LIARS),
+    Mutant("leaves-ahead", WORD, " | unapplied_);", ");", LIFECYCLE, (LIARS,)),
     room("due-ahead", "Backing", "&& a.units() != 0;", ";", AHEAD),
     room("restoring-burns", "Backing", "burnt -= b.pot;", "", AHEAD),
     room(
