@@ -15,8 +15,7 @@ from tests.stateful.items import Item, written
 from tests.stateful.setting import ADDRESSES, NAMES
 from tests.stateful.settling import honest
 from tests.stateful.standing_moves import StandingMoves
-from tests.stateful.table import IDLE, move
-from walras.auths import Submission
+from tests.stateful.table import move
 
 FRESH: Final[tuple[Any, ...]] = (bytes(32), NOBODY, *[0] * 10, [], [])
 # why an honest chunk may have to wait
@@ -247,35 +246,6 @@ class ChunkMoves(StandingMoves):
             self.world.warp(start + clock["deadline"])
             self.world.ghost.base_fee = fee
             self.close_void(settlers[0], 0)
-
-    @move(
-        phases.OPEN,
-        IDLE,
-        phases.SETTLED,
-        orders=some.crowds,
-        story=st.sampled_from(some.STORIES),
-        size=st.integers(1, 2),
-        lies=some.chunk_lies,
-        fee=some.base_fees,
-        tidy=st.booleans(),
-    )
-    def trade_in_chunks(
-        self,
-        orders: dict[str, Submission],
-        story: str,
-        size: int,
-        lies: list[str],
-        fee: int,
-        tidy: bool,
-    ) -> None:
-        """Such a batch from its start, and if `tidy` to the next one."""
-        self.clear_up("ann")
-        self.trade(orders, 0, 0, b"", "clearing", [])
-        self.operator_in_chunks(story, ["bob", "ann"], size, lies, fee)
-        if tidy:
-            self.clear_up("cat")
-            self.begin_a_batch(True)
-            self.open_batch("dan", 0)
 
     def exits(self) -> Calls:
         """Whatever was verified and not applied, or not taken back, too: by anybody."""
