@@ -235,12 +235,9 @@ class ChunkMoves(StandingMoves):
             self.chunks(["operator"], size, lies)
         if story in ("is late", "is undone"):
             self.world.warp(start + clock["exclusiveUntil"])
-            if story == "is undone" and self.world.ghost.ahead:
-                self.act(
-                    settlers[0],
-                    "restoreChunk",
-                    *self.application(size % len(self.world.ghost.pieces)),
-                )
+            for who in settlers if story == "is undone" and self.world.ghost.ahead else ():
+                chunk = size % len(self.world.ghost.pieces)
+                self.act(who, "restoreChunk", *self.application(chunk))
             self.chunks(settlers, size, lies, start=ADDRESSES["operator"])
         if story == "is gone":
             self.world.warp(start + clock["deadline"])

@@ -41,6 +41,35 @@ BEGINNINGS = (
 class MarketMachine(EscrowMoves, ChunkMoves):
     """All moves. Each makes its calls through `World.attempt`: to the contract and to the ghost."""
 
+    @move(
+        phases.OPEN,
+        IDLE,
+        phases.SETTLED,
+        orders=some.crowds,
+        story=st.sampled_from(some.STORIES),
+        size=st.integers(1, 2),
+        lies=some.chunk_lies,
+        fee=some.base_fees,
+        tidy=st.booleans(),
+    )
+    def trade_in_chunks(
+        self,
+        orders: dict[str, Submission],
+        story: str,
+        size: int,
+        lies: list[str],
+        fee: int,
+        tidy: bool,
+    ) -> None:
+        """A batch of the operator's in chunks, from its start, and if `tidy` to the next one."""
+        self.clear_up("ann")
+        self.trade(orders, 0, 0, b"", "clearing", [])
+        self.operator_in_chunks(story, ["bob", "ann"], size, lies, fee)
+        if tidy:
+            self.clear_up("cat")
+            self.begin_a_batch(True)
+            self.open_batch("dan", 0)
+
 
 class StandingMachine(ChunkMoves):
     """A market in good order, in which submissions stand for many batches."""
