@@ -11,7 +11,6 @@ import {
     LIMIT_GAS,
     LOT_BITS,
     MAX_COSTS,
-    MAX_LEGS,
     MAX_LISTED,
     PAYMENT_SHIFT,
     PRICE_BYTES,
