@@ -264,6 +264,16 @@ def test_keystore_that_is_none(venue: Venue, wallet: Wallet, content: bytes) -> 
     assert "alice.json is no keystore; restore it" in wallet.refused("deposit", "cash", "1")
 
 
+def test_accounts_that_cannot_be_read__are_not_none(venue: Venue, wallet: Wallet) -> None:
+    accounts = Path("data/accounts")
+    accounts.rename("elsewhere")
+    accounts.symlink_to("accounts")
+    for command in (["account", "list"], ["balance"], ["--account", "alice", "balance"]):
+        assert "cannot read" in wallet.refused(*command)
+    accounts.unlink()
+    assert wallet.json("account", "list") == []
+
+
 def test_keys_and_passwords_from_odd_files(
     venue: Venue, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

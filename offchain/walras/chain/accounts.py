@@ -66,9 +66,13 @@ class Keystore:
 
     def list(self) -> tuple[StoredAccount, ...]:
         """All accounts, by name."""
-        if not self.directory.is_dir():
+        try:
+            files = sorted(path for path in self.directory.iterdir() if path.suffix == ".json")
+        except (FileNotFoundError, NotADirectoryError):
             return ()
-        return tuple(self._stored(p) for p in sorted(self.directory.glob("*.json")))
+        except OSError as error:
+            raise AccountError(f"cannot read {self.directory}: {error.strerror}") from error
+        return tuple(map(self._stored, files))
 
     def find(self, name_or_address: str) -> StoredAccount:
         """One account by name or address; AccountError names those there are."""
