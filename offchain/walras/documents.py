@@ -11,7 +11,7 @@ from typing import Any
 
 from walras.errors import ConfigError
 
-__all__ = ["read_toml", "replacing", "write_whole"]
+__all__ = ["read_toml", "replacing", "write_new", "write_whole"]
 
 
 def read_toml(path: Path, advice: str = "") -> dict[str, Any]:
@@ -22,6 +22,8 @@ def read_toml(path: Path, advice: str = "") -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error.strerror}{advice}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply") from None
 
 
 @contextmanager
@@ -51,3 +53,15 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a file whole or not at all, as `replacing` does; OSError if it cannot be."""
     with replacing(path, mode) as part:
         part.write_bytes(content)
+
+
+def write_new(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that must not be there yet: FileExistsError; OSError leaves none behind."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise

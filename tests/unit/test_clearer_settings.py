@@ -46,7 +46,15 @@ def test_another_database_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("polls = 1", "setting polls: .* known are seed, state_dir"),
+        ("polls = 1", "clearer.toml: unknown setting 'polls'; known are seed, state_dir"),
+        ("poll = nan", "setting poll: "),
+        ("poll = inf", "setting poll: "),
+        ("poll = true", "setting poll: "),
+        ('poll = "a"', "setting poll: "),
+        ('engine = "guess"', "setting engine: .*'walras', 'osqp' or 'clarabel'"),
+        ('seed = "\\u0000"', "seed must be text on one line"),
+        ("seed = 5", "setting seed: "),
+        pytest.param("x = " + "[" * 20_000, "nested too deeply", id="deep"),
         ("poll = 0", "setting poll: .* greater than 0"),
         ('engine = "walras', "is not TOML"),
         ('log_level = "LOUD"', "setting log_level"),

@@ -183,7 +183,7 @@ def test_old_blocks_are_dropped(journal: Journal) -> None:
     "url", ["sqlite:////nowhere/at/all/journal.sqlite", "nonsense", "nodialect://host/db"]
 )
 def test_an_unusable_database_is_named(url: str) -> None:
-    with pytest.raises(StoreError, match="the journal at"):
+    with pytest.raises(StoreError, match="the database at"):
         Journal(url, 1, MARKET)
 
 

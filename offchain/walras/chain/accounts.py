@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
+from walras.documents import write_new
 from walras.errors import AccountError
 
 __all__ = ["Kdf", "Keystore", "StoredAccount"]
@@ -66,9 +66,13 @@ class Keystore:
 
     def list(self) -> tuple[StoredAccount, ...]:
         """All accounts, by name."""
-        if not self.directory.is_dir():
+        try:
+            files = sorted(path for path in self.directory.iterdir() if path.suffix == ".json")
+        except (FileNotFoundError, NotADirectoryError):
             return ()
-        return tuple(self._stored(p) for p in sorted(self.directory.glob("*.json")))
+        except OSError as error:
+            raise AccountError(f"cannot read {self.directory}: {error.strerror}") from error
+        return tuple(map(self._stored, files))
 
     def find(self, name_or_address: str) -> StoredAccount:
         """One account by name or address; AccountError names those there are."""
@@ -88,12 +92,17 @@ class Keystore:
         stored = self.find(name_or_address)
         try:
             account: LocalAccount = Account.from_key(Account.decrypt(_read(stored.path), password))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, NotImplementedError) as error:
             if "MAC mismatch" in str(error):
                 raise AccountError(
                     f"wrong password for account {stored.name}; nothing was changed, try again"
                 ) from None
             raise AccountError(f"{stored.path} cannot be decrypted; restore it") from None
+        if account.address != stored.address:
+            raise AccountError(
+                f"{stored.path} says {stored.address}, but its key is that of {account.address}; "
+                "restore it"
+            )
         return account
 
     def _write(self, name: str, account: Any, password: str) -> StoredAccount:
@@ -109,10 +118,7 @@ class Keystore:
         )
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump(document, file)
-                file.flush()
-                os.fsync(file.fileno())
+            write_new(path, json.dumps(document).encode(), 0o600)
         except FileExistsError:
             raise AccountError(
                 f"account {name} exists in {self.directory}; take another name"
@@ -137,7 +143,7 @@ def _read(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text())
     except OSError as error:
         raise AccountError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise AccountError(f"{path} is no keystore; restore it from a copy")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-import requests
-from eth_typing import URI
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
-from web3 import HTTPProvider
-from web3.types import RPCEndpoint, RPCResponse
+from web3.types import RPCEndpoint
 
+from walras.chain.answers import BadAnswer, checked
 from walras.chain.interface import Call
+from walras.chain.provider import PatientProvider
 from walras.chain.reverts import reverted
-from walras.errors import ChainError, NodeUnreachable, WrongChain
+from walras.errors import ChainError, WrongChain
 
 __all__ = ["Block", "BlockMissing", "Client", "NodeError", "connect"]
 
@@ -24,9 +20,6 @@ REQUEST_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 15.0
 BATCH_SIZE: Final = 100
 _REMEMBERED: Final = 64  # times of which the first block is remembered
-_TOO_MANY_REQUESTS: Final = 429
-_SERVER_ERROR: Final = 500
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _REVERTED: Final = 3
 
 
@@ -57,55 +50,6 @@ class Block:
     gas_limit: int = 0
 
 
-class PatientProvider(HTTPProvider):
-    """An HTTP provider that repeats a request when the line failed, never when the node did.
-
-    Repeating is safe: reads change nothing, and a signed transaction is the same transaction.
-    """
-
-    def __init__(self, url: str, timeout: float, retry_for: float) -> None:
-        session = requests.Session()
-        # A node on this machine is behind no proxy, and looking for one costs more than asking it.
-        session.trust_env = urlsplit(url).hostname not in _LOOPBACK
-        super().__init__(url, request_kwargs={"timeout": timeout}, session=session)
-        self._url = url
-        self._retrying = Retrying(
-            retry=retry_if_exception(_transient),
-            stop=stop_after_delay(retry_for),
-            wait=wait_exponential_jitter(multiplier=0.05, max=2.0, jitter=0.05),
-            reraise=True,
-        )
-
-    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        """One request; NodeUnreachable if the line stays bad."""
-        response: RPCResponse = self._deliver(self.encode_rpc_request(method, params))
-        return response
-
-    def make_batch_request(self, batch_requests: list[tuple[RPCEndpoint, Any]]) -> Any:
-        """Several requests in one; answers in the order asked."""
-        answers = self._deliver(self.encode_batch_rpc_request(batch_requests))
-        return sorted(answers, key=lambda a: a["id"]) if isinstance(answers, list) else answers
-
-    def _deliver(self, payload: bytes) -> Any:
-        try:
-            return self._retrying(self._post, payload)
-        except requests.RequestException as error:
-            raise NodeUnreachable(
-                f"no usable answer from {self._url} ({_briefly(error)}); "
-                "check the address and that the node runs"
-            ) from error
-        except json.JSONDecodeError as error:
-            raise NodeUnreachable(
-                f"{self._url} does not answer in JSON; is it an Ethereum node's RPC address?"
-            ) from error
-
-    def _post(self, payload: bytes) -> Any:
-        raw = self._request_session_manager.make_post_request(
-            URI(self._url), payload, **self.get_request_kwargs()
-        )
-        return json.loads(raw)
-
-
 class Client:
     """A node of one chain. Every failure is a ChainError that says what to do."""
 
@@ -129,7 +73,9 @@ class Client:
             answers = self._provider.make_batch_request(chunk)
             if not isinstance(answers, list):
                 _result(method, answers)
-                raise NodeError(method, "one answer to many requests")
+                raise BadAnswer(method)
+            if len(answers) != len(chunk):
+                raise BadAnswer(method)
             results += [_result(method, answer) for answer in answers]
         return results
 
@@ -235,26 +181,20 @@ def _tag(block: int | str) -> str:
     return hex(block) if isinstance(block, int) else block
 
 
-def _transient(error: BaseException) -> bool:
-    """Whether the same request may succeed a moment later."""
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        status = error.response.status_code
-        return status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return False
-    return isinstance(error, requests.RequestException | json.JSONDecodeError)
-
-
 def _result(method: str, response: Any) -> Any:
-    error = response.get("error") if isinstance(response, dict) else "no JSON-RPC answer"
+    if not isinstance(response, dict):
+        raise BadAnswer(method)
+    error = response.get("error")
     if error is None:
-        return response["result"]
+        if "result" not in response:
+            raise BadAnswer(method)
+        return checked(method, response["result"])
     if not isinstance(error, dict):
         raise NodeError(method, str(error))
-    code, message = int(error.get("code", 0)), str(error.get("message", ""))
+    code, message = error.get("code", 0), str(error.get("message", ""))
     if code == _REVERTED or "revert" in message:
         raise reverted(_revert_data(error.get("data")))
-    raise NodeError(method, message, code)
+    raise NodeError(method, message, code if isinstance(code, int) else 0)
 
 
 def _revert_data(data: Any) -> bytes:
@@ -265,14 +205,3 @@ def _revert_data(data: Any) -> bytes:
         return bytes.fromhex(str(data or "").removeprefix("Reverted ").removeprefix("0x"))
     except ValueError:
         return b""
-
-
-def _briefly(error: Exception) -> str:
-    """The last and most telling part of a library's error on one line."""
-    cause: BaseException = error
-    while cause.__context__ is not None:
-        cause = cause.__context__
-    if isinstance(error, requests.Timeout):
-        return "timed out"
-    text = " ".join(str(cause if isinstance(error, requests.ConnectionError) else error).split())
-    return text[:200] or type(cause).__name__

@@ -51,9 +51,15 @@ class Market:
         try:
             self.terms = _terms(self.read_all([("parameters",)])[0])
         except Reverted:
-            raise NoContract(
-                f"the contract at {self.address} is no market; check the address and the chain"
-            ) from None
+            raise self._no_market() from None
+        # a contract that answers everything, with zeros for example, is none either
+        if not self.terms.block_time or not self.terms.schedule.period or not self.terms.capacity:
+            raise self._no_market()
+
+    def _no_market(self) -> NoContract:
+        return NoContract(
+            f"the contract at {self.address} is no market; check the address and the chain"
+        )
 
     def bind(self, sender: Sender) -> Trader:
         """The same market with an account that sends."""

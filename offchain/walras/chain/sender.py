@@ -261,7 +261,8 @@ class Sender:
                 self._outbox.note(attempt.nonce, attempt.hash)
         except StoreError:
             if self._outbox is None or not self._outbox.clearer:
-                raise  # a clearer meets its deadlines first: at worst a command does not know it
+                raise  # nothing was sent
+            # a clearer meets its deadlines first: at worst a command does not know of it
 
     def _other(self, attempts: Sequence[Attempt]) -> Receipt | None:
         """What another process of this machine had included with the nonce of the last attempt."""
@@ -276,18 +277,8 @@ class Sender:
 
     def _receipt(self, digest: bytes) -> Receipt | None:
         raw = self.node.rpc("eth_getTransactionReceipt", "0x" + digest.hex())
-        if raw is None or raw.get("blockNumber") is None:
-            return None
-        return Receipt(
-            digest,
-            int(raw["blockNumber"], 16),
-            bytes.fromhex(raw["blockHash"].removeprefix("0x")),
-            int(raw["gasUsed"], 16),
-            int(raw.get("effectiveGasPrice", "0x0"), 16),
-            int(raw["status"], 16) == 1,
-            raw.get("contractAddress"),
-            raw["logs"],
-        )
+        included = raw is not None and raw.get("blockNumber") is not None
+        return Receipt.of(digest, raw) if included else None
 
     def _confirmed(self, receipt: Receipt) -> bool:
         head = self.node.block("latest").number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, Self
 
 from walras.chain.client import Block
 from walras.errors import ChainError
@@ -72,6 +72,20 @@ class Receipt:
     succeeded: bool
     created: str | None = None
     logs: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, digest: bytes, raw: Mapping[str, Any]) -> Self:
+        """From a node's answer about the transaction of this hash."""
+        return cls(
+            digest,
+            int(raw["blockNumber"], 16),
+            bytes.fromhex(raw["blockHash"].removeprefix("0x")),
+            int(raw["gasUsed"], 16),
+            int(raw.get("effectiveGasPrice", "0x0"), 16),
+            int(raw["status"], 16) == 1,
+            raw.get("contractAddress"),
+            raw["logs"],
+        )
 
 
 class Node(Protocol):

@@ -24,7 +24,8 @@ from walras.chain.postings import (
     submissions_of,
 )
 from walras.errors import ChainError
-from walras.history import BatchLine, Facts, GasLine, Reader
+from walras.history import Facts, Reader
+from walras.history_lines import BatchLine, GasLine
 from walras.opening import Entry
 from walras.sealing import batch_id
 from walras.store.history import Declared, Line, Scale

@@ -55,6 +55,8 @@ def parse(text: str) -> Auction:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise OrderError(f"not JSON: {error.msg} at line {error.lineno}") from error
+    except (RecursionError, ValueError):
+        raise OrderError("not an auction: nested too deeply or with a number too long") from None
     curves = {name: _curve(name, given) for name, given in _section(data, "demand_curves").items()}
     bases: dict[str, Mapping[str, float]] = {}
     demands: dict[str, Mapping[str, float]] = {}

@@ -40,7 +40,7 @@ def new(session: Session, name: str, light: bool, as_json: bool) -> None:
 @click.argument("name")
 @click.option(
     "--key-file",
-    type=click.File("r"),
+    type=click.File("rb"),
     help="File with the private key in hex, - for standard input; else it is asked for.",
 )
 @_light_option
@@ -49,7 +49,7 @@ def new(session: Session, name: str, light: bool, as_json: bool) -> None:
 def import_(session: Session, name: str, key_file: Any, light: bool, as_json: bool) -> None:
     """Encrypt an existing private key as account NAME."""
     if key_file is not None:
-        key = key_file.read(200)
+        key = key_file.read(200).decode("ascii", errors="replace")
     else:
         key = click.prompt("Private key (64 hex digits)", hide_input=True, err=True)
     stored = _keystore(session, light).import_key(name, key, session.password(name, confirm=True))

@@ -132,6 +132,7 @@ def _load_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> 
 def cli(ctx: click.Context, /, **options: Any) -> None:
     """Walras: sealed batch auctions whose contract checks the auctioneer."""
     ctx.obj = Settings(**options)
+    ctx.default_map = None  # else `market` and `account` of the file were defaults of the commands
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -171,5 +172,6 @@ def _in_words(error: Exception) -> str:
 
 
 def _failed(message: str, code: int = 1) -> int:
+    message = "".join(c if c.isprintable() else " " for c in message)  # a file may have any name
     click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
     return code

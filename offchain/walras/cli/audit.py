@@ -19,7 +19,7 @@ from walras.chain.market import Market
 from walras.chain.postings import read_posting
 from walras.clearing.problem import solve_batch
 from walras.cli.output import clock, console, emit, facts, json_option, say, shorten, table
-from walras.cli.session import Session, market_units, with_session
+from walras.cli.session import BATCH, Session, market_units, with_session
 from walras.decoding import VoidReason
 from walras.errors import ChainError
 from walras.numbers import X40, X44, ceil_div
@@ -33,7 +33,7 @@ _ENGINES: Final = ("clarabel", "osqp", "none")
 
 
 @click.command("audit")
-@click.argument("batch", type=click.IntRange(min=1))
+@click.argument("batch", type=BATCH)
 @click.option(
     "--engine",
     type=click.Choice(_ENGINES),

@@ -17,7 +17,8 @@ from eth_utils.address import to_canonical_address
 from walras.chain.sender import Sender
 from walras.clearing.problem import solve_batch
 from walras.clearing.warmup import warm_up
-from walras.cli.output import clock, emit, facts, json_option, say
+from walras.cli.clearer_words import show_decisions, show_status
+from walras.cli.output import emit, json_option, say
 from walras.cli.session import Session, acting, with_session
 from walras.errors import WalrasError
 from walras.monitor import ask, watching
@@ -31,7 +32,6 @@ from walras.operator.settings import ClearerSettings, load_settings
 from walras.operator.surroundings import Surroundings
 from walras.operator.view import Observer
 from walras.store import Journal
-from walras.words import counted
 
 __all__ = ["EXIT_HALTED", "clearer"]
 
@@ -124,7 +124,7 @@ def once(session: Session, file: Path | None, *, as_json: bool, **options: Any) 
             return 1
         except Halted as halted:
             return _halted(halted)
-    emit(as_json, taken, partial(_show_decisions, taken))
+    emit(as_json, taken, partial(show_decisions, taken))
     return 0
 
 
@@ -165,61 +165,7 @@ def status(session: Session, file: Path | None, *, as_json: bool, **options: Any
     }
     if settings.metrics_port:
         data["daemon"] = ask(settings.metrics_host, settings.metrics_port)
-    emit(as_json, data, partial(_show_status, data))
-
-
-def _show_decisions(taken: list[dict[str, Any]]) -> None:
-    for decision in taken:
-        say(_in_words(decision))
-
-
-def _show_status(data: dict[str, Any]) -> None:
-    batch = data["batch"]
-    last = (
-        f"{batch['number']} with {counted(batch['live'], 'account')}, "
-        f"{counted(batch['units'], 'unit')}"
-        f"{', settled' if batch['settled'] else ''}{', void' if batch['closed'] else ''}"
-        f"{', key published' if batch['key_published'] else ''}"
-    )
-    facts(
-        [
-            ("next", _in_words(data["next"], data["now"])),
-            ("last sealed batch", last if batch["number"] else "none yet"),
-            ("keys registered", ", ".join(map(str, data["keys"])) or "none"),
-            ("bond", "full" if data["bond_full"] else "not full"),
-            ("account", f"{data['account']}, {data['wei'] / 1e18:.4f} of native currency"),
-            *([("daemon", _daemon_in_words(data["daemon"]))] if "daemon" in data else []),
-        ]
-    )
-    for alert in data["alerts"]:
-        say(f"! {alert}", "yellow")
-
-
-def _daemon_in_words(health: dict[str, Any] | None) -> str:
-    if health is None:
-        return "does not answer: it is not running, or serves no metrics there"
-    if health["halted"]:
-        return f"halted: {health['halted']}"
-    since = f"last step {health['seconds_since_step']:.0f} s ago"
-    failures = f", {counted(health['failures'], 'failure')} in a row" if health["failures"] else ""
-    return f"{'healthy' if health['healthy'] else 'stuck'}, {since}{failures}"
-
-
-def _in_words(decision: dict[str, Any], now: int | None = None) -> str:
-    match decision:
-        case {"action": "Wait", "until": until, "reason": reason}:
-            return f"wait: {reason}" + (f", next at {clock(until, now)}" if now else "")
-        case {"action": "Halt", "reason": reason}:
-            return f"halt: {reason}"
-        case {"action": action, "batch": batch}:
-            words = {
-                "RegisterKey": "register the key of batch",
-                "Reveal": "publish the key of batch",
-                "Settle": "settle batch",
-                "CloseVoid": "close void batch",
-            }
-            return f"{words[action]} {batch}"
-    return str(decision)
+    emit(as_json, data, partial(show_status, data))
 
 
 # ------------------------------------------------------------------------------------- wiring

@@ -13,7 +13,7 @@ from walras.chain.market import Market
 from walras.chain.postings import read_posting
 from walras.cli.history import index_file, update
 from walras.cli.session import Session
-from walras.history import AccountLine
+from walras.history_lines import AccountLine
 from walras.orders.history import Followed, Shown, follow
 from walras.orders.progress import Fill
 from walras.store.history import Index

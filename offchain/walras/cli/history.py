@@ -14,7 +14,7 @@ from walras.chain.index import Indexer
 from walras.cli.export import FORMATS, export
 from walras.cli.history_rows import OF_ACCOUNTS, WHAT, Range, Rows, columns_of
 from walras.cli.output import say
-from walras.cli.session import Session, market_units, with_session
+from walras.cli.session import BATCH, Session, market_units, with_session
 from walras.errors import ConfigError
 from walras.store.history import Index
 from walras.words import counted
@@ -41,8 +41,8 @@ class _Asked:
 
 
 @click.command()
-@click.option("--from", "first", type=click.IntRange(min=1), help="First batch.")
-@click.option("--to", "last", type=click.IntRange(min=1), help="Last batch.")
+@click.option("--from", "first", type=BATCH, help="First batch.")
+@click.option("--to", "last", type=BATCH, help="Last batch.")
 @click.option(
     "--what",
     type=click.Choice(WHAT),

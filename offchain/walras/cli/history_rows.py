@@ -10,7 +10,7 @@ from typing import Any, Final
 from eth_utils.address import to_checksum_address
 
 from walras.cli.export import Column, Kind
-from walras.history import FillLine, PriceLine
+from walras.history_lines import FillLine, PriceLine
 from walras.numbers import X44
 from walras.schedule import Schedule
 from walras.store.history import Index

@@ -11,7 +11,7 @@ from typing import Final
 from walras.chain.views import AccountView, MarketView
 from walras.cli.output import clock
 from walras.cli.session import Session, holdings, market_units
-from walras.errors import ChainError, OrderError
+from walras.errors import ChainError, OrderError, UnrepresentableNumber
 from walras.numbers import UNIT_GAS, X24, X44
 from walras.orders import Conversion, Holdings, Setting, convert, parse_order
 from walras.schedule import Phase
@@ -80,9 +80,11 @@ class Prepared:
 def read_order(path: Path) -> str:
     """The text of an order file; OrderError if it cannot be one."""
     try:
-        if path.stat().st_size > _LARGEST_FILE:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
             raise OrderError(f"{path} is larger than a megabyte; no order is")
-        return path.read_text(encoding="utf-8")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise OrderError(f"there is no order file {path}; check its name") from None
     except UnicodeDecodeError:
@@ -103,7 +105,7 @@ def prepare(
     text = read_order(path)
     try:
         return prepare_text(text, view, account, session.market.admission_fee, deposits)
-    except OrderError as error:
+    except (OrderError, UnrepresentableNumber) as error:
         raise OrderError(f"{path}: {error}") from None
 
 

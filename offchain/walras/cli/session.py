@@ -29,6 +29,7 @@ from walras.sealing import keccak256
 from walras.units import CashUnits, MarketUnits, ProductUnits
 
 __all__ = [
+    "BATCH",
     "Session",
     "acting",
     "asset_units",
@@ -38,7 +39,12 @@ __all__ = [
     "with_session",
 ]
 
+_LONGEST_PASSWORD: Final = 4_096  # bytes
 _RETRY_SECONDS: Final = 3.0  # a person waits for the answer
+
+
+BATCH: Final = click.IntRange(1, (1 << 32) - 1)
+"""A batch's number, on the command line."""
 
 
 class Session:
@@ -217,7 +223,8 @@ def holdings(account: AccountView) -> Holdings:
 
 def _password_of(path: Path) -> str:
     try:
-        return path.read_text().rstrip("\r\n")
+        with path.open("rb") as file:
+            return file.read(_LONGEST_PASSWORD).decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise AccountError(f"cannot read the password from {path}: {reason}") from None

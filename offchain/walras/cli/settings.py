@@ -54,9 +54,11 @@ def read_config(path: Path) -> dict[str, Any]:
         if name not in CONFIG_NAMES:
             known = ", ".join(CONFIG_NAMES)
             raise ConfigError(f"{path}: unknown setting {name!r}; known are {known}")
-        if not isinstance(value, int if name == "chain_id" else str):
-            kind = "a whole number" if name == "chain_id" else "text in quotes"
-            raise ConfigError(f"{path}: {name} must be {kind}")
+        if name == "chain_id":
+            if type(value) is not int:
+                raise ConfigError(f"{path}: {name} must be a whole number")
+        elif not (isinstance(value, str) and value.isprintable()):
+            raise ConfigError(f"{path}: {name} must be text in quotes, on one line")
         if name in ("data_dir", "password_file"):
             values[name] = str(path.parent / Path(str(value)).expanduser())
     return values

@@ -20,7 +20,7 @@ from walras.cli.followed import followed
 from walras.cli.live import pending
 from walras.cli.market import next_boundary
 from walras.cli.output import clock, emit, facts, json_option, say, table
-from walras.cli.session import Session, acting, market_units, with_session
+from walras.cli.session import BATCH, Session, acting, market_units, with_session
 from walras.cli.standing import Stand
 from walras.curve import portfolio_price
 from walras.errors import ChainError
@@ -61,7 +61,7 @@ class _Fate:
 
 
 @click.command("status")
-@click.option("--batch", type=click.IntRange(min=1), help="A batch of a submission not standing.")
+@click.option("--batch", type=BATCH, help="A batch of a submission not standing.")
 @acting
 @json_option
 @with_session

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import stat
 from collections.abc import Callable
@@ -10,12 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from walras.documents import write_new
 from walras.errors import ConfigError
 from walras.sealing import batch_id, derive_batch_key, keccak256, public_key
 
 __all__ = ["BatchKeys", "create_seed", "read_seed"]
 
 SEED_BYTES: Final = 32
+_LONGEST: Final = 4_096  # bytes read of a seed's file
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -23,17 +24,13 @@ def create_seed(path: Path) -> None:
     """Write a fresh random seed, readable by its owner only; never over an existing file."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new(path, f"{secrets.token_hex(SEED_BYTES)}\n".encode(), 0o600)
     except FileExistsError:
         raise ConfigError(
             f"{path} exists and is not replaced: batches may depend on it; name another file"
         ) from None
     except OSError as error:
         raise ConfigError(f"cannot write the seed {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(SEED_BYTES) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read_seed(path: Path) -> bytes:
@@ -41,7 +38,8 @@ def read_seed(path: Path) -> bytes:
     try:
         if path.stat().st_mode & _OTHERS:
             raise ConfigError(f"others can read the seed {path}; run `chmod 600 {path}`")
-        text = path.read_text().strip()
+        with path.open("rb") as file:
+            text = file.read(_LONGEST).decode("ascii", errors="replace").strip()
     except OSError as error:
         raise ConfigError(
             f"cannot read the seed {path}: {error.strerror}; "

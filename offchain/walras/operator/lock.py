@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from walras.errors import ConfigError
@@ -31,8 +31,7 @@ def hold_lock(path: Path) -> Iterator[None]:
                 f"another clearer of this market runs here (process {owner}, lock {path}); "
                 "stop it first, or let it work"
             ) from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with suppress(OSError):  # on a full disk it is held all the same
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())
         yield

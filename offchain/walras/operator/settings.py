@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,14 +22,18 @@ _PREFIX: Final = "WALRAS_CLEARER_"
 class ClearerSettings(BaseSettings):
     """Settings of one clearer. Times in seconds, fees in wei per gas."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, extra="forbid", frozen=True, allow_inf_nan=False
+    )
 
     seed: Path | None = Field(
         None, description="File of the operator's seed; none: clear as anybody."
     )
     state_dir: Path = Field(Path("clearer"), description="Directory of journal and lock.")
     database: str | None = Field(None, description="SQLAlchemy URL of the journal; none: SQLite.")
-    engine: str = Field("walras", description="Solver that finds the starting point.")
+    engine: Literal["walras", "osqp", "clarabel"] = Field(
+        "walras", description="Solver that finds the starting point."
+    )
     keys_ahead: int = Field(3, ge=1, le=100, description="Batches whose keys are registered early.")
     poll: float = Field(1.0, gt=0, description="Pause between looks at the chain.")
     confirmations: int = Field(
@@ -96,16 +100,26 @@ def load_settings(file: Path | None = None, **options: Any) -> ClearerSettings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        known = ", ".join(ClearerSettings.model_fields)
-        raise ConfigError(f"setting {name}: {first['msg']}; known are {known}") from None
+        source = "" if file is None else f"{file}: "
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(ClearerSettings.model_fields)
+            raise ConfigError(f"{source}unknown setting {name!r}; known are {known}") from None
+        told = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{source}setting {name}: {told}; docs/OPERATIONS.md has all") from None
 
 
 def _read(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     values = read_toml(file)
+    for name, value in values.items():
+        field = ClearerSettings.model_fields.get(name)
+        if field is not None and isinstance(value, bool) and field.annotation is not bool:
+            raise ConfigError(f"{file}: setting {name}: true and false are no value for it")
     for name in ("seed", "state_dir"):
         if isinstance(values.get(name), str):
+            if not values[name].isprintable():
+                raise ConfigError(f"{file}: {name} must be text on one line")
             values[name] = file.parent / Path(values[name]).expanduser()
     return values
 

@@ -12,14 +12,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Column, Table, func, select
 
 from walras.batch import Product
-from walras.history import (
-    AccountLine,
-    BatchLine,
-    FillLine,
-    GasLine,
-    PriceLine,
-    ShadowLine,
-)
+from walras.history_lines import AccountLine, BatchLine, FillLine, GasLine, PriceLine, ShadowLine
 from walras.store.base import Cursor, MarketStore, plain
 from walras.store.history_tables import (
     ACCOUNTS,

@@ -145,7 +145,7 @@ def explained(url: str) -> Iterator[None]:
     except (SQLAlchemyError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StoreError(
-            f"the journal at {_without_password(url)} cannot be used ({reason}); "
+            f"the database at {_without_password(url)} cannot be used ({reason}); "
             "check its address, directory and permissions"
         ) from error
 

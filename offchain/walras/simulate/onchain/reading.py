@@ -14,7 +14,7 @@ from walras.chain.market import Market
 from walras.chain.unfold import KINDS, Unfolding
 from walras.decoding import VoidReason
 from walras.errors import ChainError
-from walras.history import AccountLine, BatchLine, FillLine, PriceLine
+from walras.history_lines import AccountLine, BatchLine, FillLine, PriceLine
 from walras.simulate.venue import Totals
 
 __all__ = ["Books", "History", "Settled"]
