@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.clearer import build, make_clearer
 from tests.e2e.proxy import FAULTS, at_random, bad_line
 from tests.e2e.venue import Venue, buy, sell
-from walras.chain.client import connect
+from walras.chain.client import Block, connect
 from walras.chain.events import KeyRevealed, Settled
 from walras.chain.market import Market
 from walras.errors import NodeUnreachable
@@ -140,6 +140,31 @@ def test_a_look_asks_for_the_head_once(venue: Venue, tmp_path: Path) -> None:
             assert asked["eth_getBlockByNumber latest"] == 1
             assert sum(n for name, n in asked.items() if "getBlock" in name) == blocks
             assert asked["eth_getLogs"] == (mined > 0)
+
+
+def test_what_happens_within_a_look__is_left_to_the_next(
+    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seals, lock-out and reveal pass while it asks for the head: no key for an older book."""
+    open_batch_one(venue)
+    client, asked = venue.node.client, 0
+    block = client.block
+
+    def passes(tag: int | str = "latest") -> Block:
+        nonlocal asked
+        found = block(tag)
+        asked += tag == "latest"
+        if asked == 1 and tag == "latest":
+            lock_out(venue)
+        return found
+
+    clearer = make_clearer(venue, tmp_path)
+    clearer.daemon.once()
+    monkeypatch.setattr(client, "block", passes)
+    assert isinstance(clearer.daemon.step(), Wait)
+    monkeypatch.undo()
+    assert clearer.daemon.once()[:2] == [Reveal(1), Settle(1)]
+    assert happened(venue) == (1, 1)
 
 
 def test_an_unreachable_node_is_named(venue: Venue) -> None:

@@ -60,9 +60,10 @@ class Observer:
 
     def look(self) -> Sight:
         """Follow the chain to its head and describe it."""
+        view = self._market.view()
+        # after the view: a head from before it might not have the lock-out that the view is past
         head = self._client.block("latest")
         undone = self._follow(head)
-        view = self._market.view()
         houses = {
             product.asset.id: (product.state.house, 1 << (product.state.house_log2 + 44))
             for product in view.products
