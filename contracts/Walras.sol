@@ -281,20 +281,24 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         Settlement.verify(_s, parameters(), batch_, from, run, products, prices, submissions);
     }
 
-    function applyChunk(uint32 batch_, bytes32[] calldata digests, uint256 chunk, bytes calldata effects)
-        external
-        override
-        nonReentrantView
-    {
-        Application.applyChunk(_s, batch_, digests, chunk, effects);
+    function applyChunk(
+        uint32 batch_,
+        bytes32[] calldata digests,
+        uint256 chunk,
+        bytes calldata effects,
+        uint256 most
+    ) external override nonReentrantView {
+        Application.applyChunk(_s, batch_, digests, chunk, effects, most);
     }
 
-    function restoreChunk(uint32 batch_, bytes32[] calldata digests, uint256 chunk, bytes calldata effects)
-        external
-        override
-        nonReentrantView
-    {
-        Application.restoreChunk(_s, parameters(), batch_, digests, chunk, effects);
+    function restoreChunk(
+        uint32 batch_,
+        bytes32[] calldata digests,
+        uint256 chunk,
+        bytes calldata effects,
+        uint256 most
+    ) external override nonReentrantView {
+        Application.restoreChunk(_s, parameters(), batch_, digests, chunk, effects, most);
     }
 
     function closeVoid(uint32 batch_) external override nonReentrantView {

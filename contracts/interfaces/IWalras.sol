@@ -515,12 +515,16 @@ interface IWalras {
 
     /// @notice Writes what a chunk of a batch settled in chunks does to its accounts, each once. Anybody, at any time, any chunk.
     /// @param digests of the run that settled it @param chunk index into it @param effects whose hash is there
-    function applyChunk(uint32 batch, bytes32[] calldata digests, uint256 chunk, bytes calldata effects) external;
+    /// @param most accounts to write; call again for the rest
+    function applyChunk(uint32 batch, bytes32[] calldata digests, uint256 chunk, bytes calldata effects, uint256 most)
+        external;
 
     /// @notice Takes back what a chunk has written ahead, each account once: the operator in CLEARING, anybody in FALLBACK or once the batch is
     /// void. A closed void batch pays for it from bond and pot.
     /// @param digests of the run that has written ahead @param chunk index into it @param effects whose hash is there
-    function restoreChunk(uint32 batch, bytes32[] calldata digests, uint256 chunk, bytes calldata effects) external;
+    /// @param most accounts to write; call again for the rest
+    function restoreChunk(uint32 batch, bytes32[] calldata digests, uint256 chunk, bytes calldata effects, uint256 most)
+        external;
 
     /// @notice Closes a void batch that had live accounts: slashes the bond. Anybody, for a reward.
     function closeVoid(uint32 batch) external;

@@ -18,11 +18,12 @@ library Application {
         uint32 batch_,
         bytes32[] calldata digests,
         uint256 chunk,
-        bytes calldata effects
+        bytes calldata effects,
+        uint256 most
     ) external {
         BatchWord b = s.batch.word();
         if (b.number() != batch_ || !b.settled() || b.unapplied() == 0) revert IWalras.NothingToApply(batch_);
-        uint256 count = _write(s, b, digests, chunk, effects);
+        uint256 count = _write(s, b, digests, chunk, effects, most);
         emit IWalras.Applied(batch_, msg.sender, chunk, count);
         s.credit(msg.sender, _pay(s, b, count));
     }
@@ -33,13 +34,14 @@ library Application {
         uint32 batch_,
         bytes32[] calldata digests,
         uint256 chunk,
-        bytes calldata effects
+        bytes calldata effects,
+        uint256 most
     ) external {
         BatchWord b = s.batch.word();
         if (b.number() != batch_ || b.settled() || b.unapplied() == 0) revert IWalras.NothingToRestore(batch_);
         bool exclusive = s.phase(p.timetable, batch_) == Phase.CLEARING;
         if (exclusive && msg.sender != p.operator) revert IWalras.NotOperator(msg.sender);
-        uint256 count = _write(s, b, digests, chunk, effects);
+        uint256 count = _write(s, b, digests, chunk, effects, most);
         emit IWalras.Restored(batch_, msg.sender, chunk, count);
         if (!b.closed()) {
             s.batch.unapplied = uint32(b.unapplied() - count); // the pot is the settler's
@@ -57,13 +59,15 @@ library Application {
 
     /// @dev Of a settled batch what its accounts become, of another what they were. The bytes are the settlement's own: nothing in them is
     /// checked again, and what is written undone by their digest.
+    /// @param most accounts to write: whatever opcodes come to cost, a chunk can be written in pieces
     /// @return count accounts that were not so yet
     function _write(
         Market.State storage s,
         BatchWord b,
         bytes32[] calldata digests,
         uint256 chunk,
-        bytes calldata effects
+        bytes calldata effects,
+        uint256 most
     ) private returns (uint256 count) {
         unchecked {
             bool back = !b.settled();
@@ -75,11 +79,13 @@ library Application {
                 uint256 size = _size(head);
                 if (offset + size > effects.length) break;
                 digest = _chained(digest, effects, offset, size);
-                address owner = address(uint160(head >> 16));
-                AccountWord a = s.ledger.accounts[owner].word();
-                if (a.isLive(b.number()) && a.isDone(mark) == back) {
-                    ++count;
-                    _become(s, owner, head, effects, offset + Effects.HEAD_BYTES, back);
+                if (count < most) {
+                    address owner = address(uint160(head >> 16));
+                    AccountWord a = s.ledger.accounts[owner].word();
+                    if (a.isLive(b.number()) && a.isDone(mark) == back) {
+                        ++count;
+                        _become(s, owner, head, effects, offset + Effects.HEAD_BYTES, back);
+                    }
                 }
                 offset += size;
             }

@@ -10,7 +10,7 @@ from eth_utils.address import to_canonical_address
 from tests.contract.chunks import FRESH, NOBODY, digest_of, word_of
 from tests.contract.days import Days, buy, sell
 from tests.contract.node import Receipt
-from tests.contract.support import OPERATOR, Bench
+from tests.contract.support import ALL, OPERATOR, Bench
 from walras.opening import Entry
 from walras.settlement import encode_submissions
 
@@ -85,7 +85,7 @@ class Liar:
 
     def restoration(self, effects: Sequence[bytes] | None = None) -> tuple[object, ...]:
         last = self.effects[-1] if effects is None else effects
-        return self.days.batch, self.digests[-1:], 0, b"".join(last)
+        return self.days.batch, self.digests[-1:], 0, b"".join(last), ALL
 
     @property
     def digests(self) -> list[bytes]:

@@ -12,7 +12,7 @@ from eth_utils.address import to_checksum_address
 from tests.contract.batches import exact_root, order
 from tests.contract.chunks import FRESH, NOBODY, Chunked, cut, hash_of
 from tests.contract.days import Days, buy, limited, sell
-from tests.contract.support import OPERATOR, Bench, address
+from tests.contract.support import ALL, OPERATOR, Bench, address
 from walras.auths import Cost, Step, Term
 from walras.batch import CASH, BatchState
 from walras.certificate import settle
@@ -431,12 +431,12 @@ def test_every_byte_of_the_effects(chunked: Chunked) -> None:
     bench = chunked.days.bench
     whole = [b"".join(effects) for effects in chunked.effects]
     for n, effects in enumerate(whole):
-        batch, digests, chunk, _ = chunked.application(n)
+        batch, digests, chunk, *_ = chunked.application(n)
         wrong = ("WrongEffects", 2, n)
         others = (e for e in whole if e != effects)
         for lie in (*flipped(effects), effects[:-1], effects + b"\x00", b"", *others):
-            assert bench.refusal(BOB, "applyChunk", batch, digests, chunk, lie) == wrong
+            assert bench.refusal(BOB, "applyChunk", batch, digests, chunk, lie, ALL) == wrong
         for other in ([], digests[:-1], digests[1:], digests[::-1], [*digests, bytes(32)]):
-            assert bench.refusal(BOB, "applyChunk", batch, other, chunk, effects) == wrong
+            assert bench.refusal(BOB, "applyChunk", batch, other, chunk, effects, ALL) == wrong
     chunked.finish()
     bench.check_books()

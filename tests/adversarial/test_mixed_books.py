@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from tests.adversarial import mixed
 from tests.contract.node import quick_chain
 from tests.contract.support import (
+    ALL,
     GENESIS,
     OPERATOR,
     Bench,
@@ -188,7 +189,7 @@ def test_chunks_at_any_price(
             chunks.append(chunk.encoded)
         for n, effects in enumerate(chunks):
             if ahead and planted.batch()["unapplied"]:
-                planted.do(OPERATOR, "restoreChunk", NUMBER, run.digests, n, effects)
+                planted.do(OPERATOR, "restoreChunk", NUMBER, run.digests, n, effects, ALL)
         assert planted.batch()["unapplied"] == 0
         left = {place: planted.chain.rpc(*at_place(planted, place)) for place in accounts_of(batch)}
         assert {place: int(word, 16) for place, word in left.items()} == accounts_of(batch)
@@ -256,7 +257,7 @@ def test_at_once_and_in_chunks_alike(
             plant(planted, batch, len(batch.bidders))
             run, chunks = in_chunks(planted, batch, state, cuts(batch.bidders, at), ahead=ahead)
             for n in () if ahead else reversed(range(len(chunks))):
-                planted.do(OPERATOR, "applyChunk", NUMBER, run.digests, n, chunks[n])
+                planted.do(OPERATOR, "applyChunk", NUMBER, run.digests, n, chunks[n], ALL)
             assert planted.batch()["unapplied"] == 0
             assert {b.state.address: found(planted, b, state) for b in batch.bidders} == after
             assert market_words(planted, state) == common

@@ -232,7 +232,7 @@ def test_effects_are_restored_whole_and_in_order(bench: Bench) -> None:
     digests = chunked.digests[:2]
 
     def refused(effects: list[bytes], chunk: int = 0) -> Any:
-        return bench.refusal(OPERATOR, "restoreChunk", 1, digests, chunk, b"".join(effects))
+        return bench.refusal(OPERATOR, "restoreChunk", 1, digests, chunk, b"".join(effects), ALL)
 
     for chunk, lies in enumerate(
         ([one[:-1], one[1:], [*one, one[-1]], [one[1], one[0], *one[2:]], one + two, []], [one])
@@ -242,7 +242,7 @@ def test_effects_are_restored_whole_and_in_order(bench: Bench) -> None:
     # a prefix whose digest is passed off as a list of its own
     part = Chunked(days, 1, chunked.state, chunked.settlement, [], [one[:-1], two]).digests
     for lie in (part, digests[:1], digests[::-1], [*digests, bytes(32)], []):
-        error = bench.refusal(OPERATOR, "restoreChunk", 1, lie, 0, b"".join(one[:-1]))
+        error = bench.refusal(OPERATOR, "restoreChunk", 1, lie, 0, b"".join(one[:-1]), ALL)
         assert error == ("WrongEffects", 1, 0)
     assert refused(one) is None
     assert refused(two, 1) is None
@@ -325,7 +325,7 @@ def sellers_of_everything(bench: Bench, count: int) -> Days:
 def test_no_run_has_more_digests_than_fit_beside_a_chunk(bench: Bench) -> None:
     """The operator adds empty chunks until restoring a full one fits no transaction (S7)."""
     days, liar, _ = robbed(bench)
-    data = call("Walras", bench.market, "restoreChunk", 2, [bytes(32)] * MAX_CHUNKS, 0, b"").data
+    data = call("Walras", bench.market, "restoreChunk", 2, [bytes(32)] * MAX_CHUNKS, 0, b"", 1).data
     assert len(data) + CHUNK_BYTES + SIGNATURE < RELAYED
     assert longer(days, liar, MAX_CHUNKS - 2) is None
     assert longer(days, liar, MAX_CHUNKS - 1) == ("TooManyChunks", 2)

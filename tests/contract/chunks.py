@@ -12,7 +12,7 @@ from eth_utils.address import to_checksum_address
 from tests.contract.batches import exact_root
 from tests.contract.days import Days
 from tests.contract.node import Receipt
-from tests.contract.support import OPERATOR, Bench
+from tests.contract.support import ALL, OPERATOR, Bench
 from walras.batch import AccountState, BatchState
 from walras.certificate import Settlement, settle
 from walras.opening import Entry, Opened
@@ -82,9 +82,9 @@ class Chunked:
         """Take back a chunk of a run that has written `of` of them ahead, or all but the last."""
         return self.days.bench.do(sender, "restoreChunk", *self.restoration(chunk, of))
 
-    def restoration(self, chunk: int, of: int | None = None) -> tuple[Any, ...]:
+    def restoration(self, chunk: int, of: int | None = None, most: int = ALL) -> tuple[Any, ...]:
         digests = self.digests[: len(self.effects) - 1 if of is None else of]
-        return self.batch, digests, chunk, b"".join(self.effects[chunk])
+        return self.batch, digests, chunk, b"".join(self.effects[chunk]), most
 
     def finish(self) -> None:
         """Apply whatever is not applied yet."""
@@ -92,8 +92,8 @@ class Chunked:
             if self.days.bench.batch()["unapplied"]:
                 self.apply(n)
 
-    def application(self, chunk: int) -> tuple[Any, ...]:
-        return self.batch, self.digests, chunk, b"".join(self.effects[chunk])
+    def application(self, chunk: int, most: int = ALL) -> tuple[Any, ...]:
+        return self.batch, self.digests, chunk, b"".join(self.effects[chunk]), most
 
 
 def hash_of(run: State) -> bytes:

@@ -350,7 +350,7 @@ def test_wrong_prices_written_ahead_never_count(days: Days) -> None:
     for one in effects:
         digest = keccak256(digest + one)
     days.go(1, Phase.FALLBACK)
-    bench.do(BOB, "restoreChunk", 1, [digest], 0, b"".join(effects))
+    bench.do(BOB, "restoreChunk", 1, [digest], 0, b"".join(effects), ALL)
     assert raws(days) == was
     honest = cut(days, 3, 7)
     honest.verify_all(BOB)
@@ -380,10 +380,10 @@ def test_only_the_runs_own_effects_are_restored(chunked: Chunked) -> None:
     bench = chunked.days.bench
     chunked.verify(0)
     chunked.verify(1, OPERATOR)
-    batch, digests, _, effects = chunked.restoration(0, 2)
+    batch, digests, _, effects, _ = chunked.restoration(0, 2)
 
     def refused(*args: Any) -> tuple[Any, ...] | None:
-        return bench.refusal(OPERATOR, "restoreChunk", *args)
+        return bench.refusal(OPERATOR, "restoreChunk", *args, ALL)
 
     wrong = ("WrongEffects", 1, 0)
     for place in (0, 21, 22, 53, 54, 85, len(effects) - 1):
@@ -397,7 +397,7 @@ def test_only_the_runs_own_effects_are_restored(chunked: Chunked) -> None:
     assert refused(batch, digests, 2, b"") == ("WrongEffects", 1, 2)
     assert refused(batch, digests[:1], 0, effects) == wrong
     assert refused(2, digests, 0, effects) == ("NothingToRestore", 2)
-    assert bench.refusal(OPERATOR, "applyChunk", batch, digests, 0, effects) == (
+    assert bench.refusal(OPERATOR, "applyChunk", batch, digests, 0, effects, ALL) == (
         "NothingToApply",
         1,
     )
@@ -408,6 +408,35 @@ def test_only_the_runs_own_effects_are_restored(chunked: Chunked) -> None:
     assert refused(batch, digests, 0, effects) == ("NothingToRestore", 1)
 
 
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_chunks_are_restored_and_applied_in_pieces(days: Days, most: int) -> None:
+    """Whatever it comes to cost to write a word."""
+    chunked = cut(days, 6, ahead=1)
+    bench, was = days.bench, raws(days)
+    chunked.verify(0)
+    left = bench.batch()["unapplied"]
+    while left:
+        args = chunked.restoration(0, 1, most or 3)
+        if not most:
+            receipt = bench.do(OPERATOR, "restoreChunk", *chunked.restoration(0, 1, 0))
+            assert receipt.event("Restored")["accounts"] == 0
+        receipt = bench.do(OPERATOR, "restoreChunk", *args)
+        assert receipt.event("Restored")["accounts"] == min(most or 3, left)
+        left -= min(most or 3, left)
+        assert bench.batch()["unapplied"] == left
+    assert raws(days) == was
+    days.go(1, Phase.FALLBACK)
+    recorded = cut(days, 6)
+    names, before = days.live(), bench.standing()
+    recorded.verify_all()
+    for n, effects in enumerate(recorded.effects):
+        for done in range(0, len(effects), most or 3):
+            receipt = bench.do(BOB, "applyChunk", *recorded.application(n, most or 3))
+            assert receipt.event("Applied")["accounts"] == min(most or 3, len(effects) - done)
+    assert bench.batch()["unapplied"] == bench.batch()["pot"] == 0
+    days.check(names, recorded.state, recorded.settlement, before, 1)
+
+
 def test_settled_batch_is_not_restored(days: Days) -> None:
     chunked = cut(days, 3, 3, ahead=1)
     bench = days.bench
@@ -416,7 +445,7 @@ def test_settled_batch_is_not_restored(days: Days) -> None:
     chunked.verify(1, OPERATOR)
     chunked.verify(2, OPERATOR)
     for digests in (chunked.digests, chunked.digests[:1]):
-        args = (1, digests, 0, b"".join(chunked.effects[0]))
+        args = (1, digests, 0, b"".join(chunked.effects[0]), ALL)
         assert bench.refusal(ALICE, "restoreChunk", *args) == ("NothingToRestore", 1)
     assert chunked.apply(0).event("Applied")["accounts"] == 0
     chunked.finish()

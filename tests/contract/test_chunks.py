@@ -251,7 +251,7 @@ def test_nothing_is_applied_unless_the_certificate_holds(chunked: Chunked) -> No
     assert (name, product) == ("NotCleared", 0)
     bench.do(OPERATOR, "verify", *go(0, NOBODY, FRESH))
     assert [bench.account(owner) for owner in days.names.values()] == raws
-    assert bench.refusal(ALICE, "applyChunk", 1, [], 0, b"") == ("NothingToApply", 1)
+    assert bench.refusal(ALICE, "applyChunk", 1, [], 0, b"", ALL) == ("NothingToApply", 1)
 
 
 def test_phases_and_callers_are_those_of_settle(chunked: Chunked) -> None:
@@ -281,7 +281,7 @@ def test_run_unfinished_at_t3_is_void_and_hurts_nobody(chunked: Chunked) -> None
     sealed = len(days.live())
     event = bench.do(ALICE, "closeVoid", 1).event("VoidClosed")
     assert event["compensation"] == sealed * 1_000 * X40
-    assert bench.refusal(ALICE, "applyChunk", 1, [], 0, b"") == ("NothingToApply", 1)
+    assert bench.refusal(ALICE, "applyChunk", 1, [], 0, b"", ALL) == ("NothingToApply", 1)
     owner = days.names["buyer 0"]
     bench.do(owner, "withdraw", CASH, ALL, owner)
     assert bench.look("runHash", 2, OPERATOR) == bytes(32)
@@ -399,10 +399,10 @@ def test_no_batch_opens_until_all_is_applied(settled: Chunked) -> None:
 
 def test_only_the_settlements_own_effects_are_applied(settled: Chunked) -> None:
     bench = settled.days.bench
-    batch, digests, _, effects = settled.application(0)
+    batch, digests, _, effects, _ = settled.application(0)
 
     def refused(*args: Any) -> tuple[Any, ...] | None:
-        return bench.refusal(BOB, "applyChunk", *args)
+        return bench.refusal(BOB, "applyChunk", *args, ALL)
 
     wrong = ("WrongEffects", 1, 0)
     assert refused(batch, digests, 0, effects[:-1]) == wrong

@@ -15,7 +15,15 @@ from eth_utils.address import to_checksum_address
 
 from tests.contract.chunks import word_of
 from tests.contract.node import Chain, Receipt, quick_chain
-from tests.contract.support import OPERATOR, Bench, address, new_libraries, new_market, new_token
+from tests.contract.support import (
+    ALL,
+    OPERATOR,
+    Bench,
+    address,
+    new_libraries,
+    new_market,
+    new_token,
+)
 from tests.differential.planted import MARK, plant
 from tests.vectors.cases.books import RENT
 from tests.vectors.cases.codec import books, entries_of, items_of, shadows_of, state_of
@@ -172,7 +180,7 @@ def test_settles_in_chunks_as_the_twin_says(
     for i in [*reversed(range(len(chunks))), 0]:
         if market.batch()["unapplied"]:
             effects = chunks[i].encoded
-            market.do(address("helper"), "applyChunk", case["number"], digests, i, effects)
+            market.do(address("helper"), "applyChunk", case["number"], digests, i, effects, ALL)
     assert market.batch()["unapplied"] == 0
     holds(market, case)
     for account in case["accounts"]:
@@ -198,7 +206,7 @@ def test_settles_ahead_as_the_twin_says(market: Bench, case: Mapping[str, Any], 
     for i, (chunk, _, _) in enumerate(pieces[:-1]):
         if market.batch()["unapplied"]:
             digests = list(pieces[-2][0].run.digests)
-            market.do(OPERATOR, "restoreChunk", number, digests, i, chunk.encoded)
+            market.do(OPERATOR, "restoreChunk", number, digests, i, chunk.encoded, ALL)
     assert ledger(market, case) == was
     verify_ahead(market, case, pieces)
     assert market.batch()["settled"]

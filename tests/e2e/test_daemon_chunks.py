@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from tests.e2e.clearer import Clearer, build, make_clearer
 from tests.e2e.test_daemon_standing import SMALL, KilledError, crowd, killed_at
-from tests.e2e.venue import FAUCET_KEY, Venue
+from tests.e2e.venue import FAUCET_KEY, QUICK, Venue, open_venue
 from walras.batch import CASH
+from walras.chain.devnode import start_anvil
+from walras.chain.events import Applied
 from walras.chain.trader import NOBODY
 from walras.chunks import begin, split
 from walras.operator.chunked import run_words
@@ -147,6 +150,35 @@ def test_effects_are_computed_again_without_a_journal(venue: Venue, tmp_path: Pa
     other = anybody(venue, tmp_path / "b")
     assert other.daemon.once()[0] == Apply(1)
     assert unapplied(venue) == 0
+
+
+def test_chunk_that_fits_no_block_any_more_is_applied_in_pieces(tmp_path: Path) -> None:
+    """Opcodes became dearer, or blocks smaller."""
+    with start_anvil() as node:
+        venue = open_venue(node)
+        make_clearer(venue, tmp_path).daemon.once()
+        crowd(venue, 7)
+        venue.advance(1, Phase.FALLBACK)
+        how: dict[str, Any] = {
+            "policy": replace(QUICK, gas_margin_percent=1),
+            "transaction_gas": 250_000,
+        }
+
+        def checkpoint(at: str) -> None:
+            if at == "decided" and venue.market.settled_event(1):
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            make_clearer(venue, tmp_path / "a", checkpoint=checkpoint, **how).daemon.once()
+        second = make_clearer(venue, tmp_path / "a", **how)
+        assert unapplied(venue) == 7
+        node.client.rpc("evm_setBlockGasLimit", hex(90_000))
+        node.mine()
+        assert Apply(1) in second.daemon.once()
+        events = venue.market.history([Applied])
+        assert len(events) > len(venue.market.verified_events(1))
+        assert sum(event.accounts for event in events if isinstance(event, Applied)) == 7
+        assert unapplied(venue) == 0
 
 
 def test_what_was_written_at_other_prices_is_taken_back_first(venue: Venue, tmp_path: Path) -> None:

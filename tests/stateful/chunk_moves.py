@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.contract.support import address
 from tests.reference import phases
 from tests.stateful import strategies as some
-from tests.stateful.books import NOBODY
+from tests.stateful.books import ALL, NOBODY
 from tests.stateful.items import Item, written
 from tests.stateful.setting import ADDRESSES, NAMES
 from tests.stateful.settling import honest
@@ -22,7 +22,9 @@ FRESH: Final[tuple[Any, ...]] = (bytes(32), NOBODY, *[0] * 10, [], [])
 OUT_OF_TURN: Final = {"NotOperator", "WrittenAhead", "WrongPhase"}
 Calls = list[tuple[str, str, Sequence[Any]]]
 Board = tuple[Sequence[int], Sequence[int]]
-wrongs = st.sampled_from(("good",) * 5 + ("byte", "other", "short", "digests", "index", "batch"))
+wrongs = st.sampled_from(
+    ("good",) * 4 + ("few", "byte", "other", "short", "digests", "index", "batch")
+)
 
 
 class ChunkMoves(StandingMoves):
@@ -155,15 +157,15 @@ class ChunkMoves(StandingMoves):
 
     # ------------------------------------------------------------------- written and taken back
 
-    def application(self, chunk: int) -> tuple[int, list[bytes], int, bytes]:
+    def application(self, chunk: int, most: int = ALL) -> tuple[int, list[bytes], int, bytes, int]:
         """Of `applyChunk` or `restoreChunk`."""
         pieces = self.world.ghost.pieces
         digests = [piece.digest for piece in pieces]
-        return self.world.ghost.round.number, digests, chunk, pieces[chunk].effects
+        return self.world.ghost.round.number, digests, chunk, pieces[chunk].effects, most
 
     def altered(self, pick: int, how: str) -> tuple[Any, ...]:
         """That of a chunk, or something else instead of it."""
-        batch, digests, chunk, effects = self.application(pick % len(self.world.ghost.pieces))
+        batch, digests, chunk, effects, _ = self.application(pick % len(self.world.ghost.pieces))
         at = pick * 37 % len(effects) if effects else 0
         args: dict[str, tuple[Any, ...]] = {
             "good": (batch, digests, chunk, effects),
@@ -174,7 +176,7 @@ class ChunkMoves(StandingMoves):
             "index": (batch, digests, len(digests), effects),
             "batch": (batch + 1, digests, chunk, effects),
         }
-        return args[how]
+        return (*args.get(how, args["good"]), 1 if how == "few" else ALL)
 
     @move(
         when=lambda table: table.world.ghost.due, who=some.names, pick=st.integers(0, 5), how=wrongs

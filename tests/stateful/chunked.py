@@ -62,23 +62,37 @@ class Chunked(Settlements):
             self.pieces = pieces if ahead else self.pieces
 
     def apply_chunk(
-        self, sender: str, batch: int, digests: Sequence[bytes], chunk: int, effects: bytes
+        self,
+        sender: str,
+        batch: int,
+        digests: Sequence[bytes],
+        chunk: int,
+        effects: bytes,
+        most: int,
     ) -> None:
         if batch != self.round.number or not self.due:
             raise Refusal("NothingToApply", batch)
         waiting = [owner for owner in self._owners(digests, chunk, effects) if owner in self.due]
+        waiting = waiting[:most]
         self._pay(sender, len(waiting))
         for owner in waiting:
             self._turn(owner, self.due.pop(owner))
 
     def restore_chunk(
-        self, sender: str, batch: int, digests: Sequence[bytes], chunk: int, effects: bytes
+        self,
+        sender: str,
+        batch: int,
+        digests: Sequence[bytes],
+        chunk: int,
+        effects: bytes,
+        most: int,
     ) -> None:
         if batch != self.round.number or not self.ahead:
             raise Refusal("NothingToRestore", batch)
         if self.phase(batch) == phases.CLEARING:
             self._operator(sender)
         written = [owner for owner in self._owners(digests, chunk, effects) if owner in self.ahead]
+        written = written[:most]
         if self.round.closed:
             self._pay(sender, len(written))
         for owner in written:

@@ -109,16 +109,28 @@ class Trader:
         return self._send("verify", batch, sender or NOBODY, run, *board, data, **how)
 
     def apply_chunk(
-        self, batch: int, digests: Sequence[bytes], chunk: int, effects: bytes, **how: Any
+        self,
+        batch: int,
+        digests: Sequence[bytes],
+        chunk: int,
+        effects: bytes,
+        most: int = EVERYTHING,
+        **how: Any,
     ) -> Receipt:
-        """Write what a chunk of a settled batch does to its accounts."""
-        return self._send("applyChunk", batch, list(digests), chunk, effects, **how)
+        """Write what a chunk of a settled batch does, to at most so many accounts."""
+        return self._send("applyChunk", batch, list(digests), chunk, effects, most, **how)
 
     def restore_chunk(
-        self, batch: int, digests: Sequence[bytes], chunk: int, effects: bytes, **how: Any
+        self,
+        batch: int,
+        digests: Sequence[bytes],
+        chunk: int,
+        effects: bytes,
+        most: int = EVERYTHING,
+        **how: Any,
     ) -> Receipt:
-        """Take back what a chunk of an unsettled batch has written ahead."""
-        return self._send("restoreChunk", batch, list(digests), chunk, effects, **how)
+        """Take back what a chunk has written ahead, from at most so many accounts."""
+        return self._send("restoreChunk", batch, list(digests), chunk, effects, most, **how)
 
     def list_product(
         self, token: str, lot: int, scale: int, tick_bps: int, depth_log2: int, lots_cap: int

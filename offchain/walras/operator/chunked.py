@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final, Protocol
 
@@ -12,8 +12,9 @@ from walras.chain.client import NodeError
 from walras.chain.market import Market
 from walras.chain.reverts import UNNAMED
 from walras.chain.trader import NOBODY, Trader
+from walras.chain.transactions import Receipt
 from walras.chunks import Run, begin
-from walras.effects import account_word, decode_effects
+from walras.effects import Effect, account_word, decode_effects
 from walras.errors import Reverted
 from walras.numbers import UNIT_GAS
 from walras.operator.clearing import Cleared, Log
@@ -75,11 +76,8 @@ class Chunks:
         """Gas that one transaction takes, None if the node would not run it now; if for its gas."""
         try:
             return self._trader.estimate_settle(batch, cleared.prices, cleared.submissions), False
-        except Reverted as error:
-            # the contract always names its reason; without one it was the gas that ended
-            return None, error.name == UNNAMED
-        except NodeError as error:
-            return None, "gas" in error.reason.lower()
+        except (Reverted, NodeError) as error:
+            return None, _ended_gas(error)
 
     def verify(self, batch: int, cleared: Cleared, how: How) -> None:
         """Verify what is not verified yet; with the last chunk the batch is settled.
@@ -117,37 +115,53 @@ class Chunks:
 
     def apply(self, batch: int, how: How) -> None:
         """Write every chunk of a settled batch that is not written yet."""
-        chunks = self._effects(batch)
-        digests = [digest for digest, _ in chunks]
-        for number, (_, effects) in enumerate(chunks):
-            owners = [to_checksum_address(effect.account) for effect in decode_effects(effects)]
-            if any(self._market.read_all([("isFrozen", owner) for owner in owners])):
-                receipt = self._trader.apply_chunk(
-                    batch, digests, number, effects, **how(f".{number}")
-                )
-                self._done("applied", batch, number, len(chunks), receipt.gas_used)
+
+        def waits(_: Sequence[Effect], owners: Sequence[str]) -> bool:
+            return any(self._market.read_all([("isFrozen", owner) for owner in owners]))
+
+        self._write(batch, "applied", self._trader.apply_chunk, waits, "", how)
 
     def restore(self, batch: int, how: How) -> None:
         """Take back every chunk that an unsettled batch has written ahead."""
+
+        def ahead(found: Sequence[Effect], owners: Sequence[str]) -> bool:
+            stored = self._market.read_all([("account", owner) for owner in owners])
+            words = [account_word(*raw[:6]) for raw in stored]
+            return any(
+                effect.before is not None and effect.after.word == word
+                for effect, word in zip(found, words, strict=True)
+            )
+
+        after = len(self._market.verified_events(batch))
+        self._write(batch, "restored", self._trader.restore_chunk, ahead, f".restore.{after}", how)
+
+    def _write(
+        self,
+        batch: int,
+        what: str,
+        send: Callable[..., Receipt],
+        left: Callable[[Sequence[Effect], Sequence[str]], bool],
+        part: str,
+        how: How,
+    ) -> None:
+        """Chunk after chunk while something of it is `left`; in halves where none fits a block."""
         chunks = self._effects(batch)
         digests = [digest for digest, _ in chunks]
-        after = len(self._market.verified_events(batch))
         for number, (_, effects) in enumerate(chunks):
-            if self._are_ahead(effects):
-                receipt = self._trader.restore_chunk(
-                    batch, digests, number, effects, **how(f".restore.{after}.{number}")
-                )
-                self._done("restored", batch, number, len(chunks), receipt.gas_used)
-
-    def _are_ahead(self, effects: bytes) -> bool:
-        """Whether accounts have still the words that a chunk wrote ahead."""
-        found = [e for e in decode_effects(effects) if e.before is not None]
-        owners = [to_checksum_address(effect.account) for effect in found]
-        stored = self._market.read_all([("account", owner) for owner in owners])
-        return any(
-            account_word(*raw[:6]) == effect.after.word
-            for effect, raw in zip(found, stored, strict=True)
-        )
+            found = list(decode_effects(effects))
+            owners = [to_checksum_address(effect.account) for effect in found]
+            most, sent = len(found), 0
+            while left(found, owners):
+                name = f"{part}.{number}.{sent}"
+                try:
+                    receipt = send(batch, digests, number, effects, most, **how(name))
+                except (Reverted, NodeError) as error:
+                    if most <= 1 or not _ended_gas(error):
+                        raise
+                    most //= 2
+                    continue
+                sent += 1
+                self._done(what, batch, number, len(chunks), receipt.gas_used)
 
     def _effects(self, batch: int) -> tuple[tuple[bytes, bytes], ...]:
         kept = self._journal.effects(batch)
@@ -164,6 +178,13 @@ class Chunks:
         self._checkpoint(what)
         self._meter.used(_ACTIONS[what], gas)
         self._log.info(what, batch=batch, chunk=number, of=count, gas=gas)
+
+
+def _ended_gas(error: Reverted | NodeError) -> bool:
+    """Whether the node refused for gas alone."""
+    if isinstance(error, Reverted):
+        return error.name == UNNAMED  # the contract always names its reason
+    return "gas" in error.reason.lower()
 
 
 def run_words(run: Run) -> tuple[Any, ...]:
