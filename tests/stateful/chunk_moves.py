@@ -12,7 +12,7 @@ from tests.reference import phases
 from tests.stateful import strategies as some
 from tests.stateful.books import ALL, NOBODY
 from tests.stateful.items import Item, written
-from tests.stateful.setting import ADDRESSES, NAMES
+from tests.stateful.setting import ADDRESSES, BIDDERS, NAMES
 from tests.stateful.settling import honest
 from tests.stateful.standing_moves import StandingMoves
 from tests.stateful.table import move
@@ -232,6 +232,7 @@ class ChunkMoves(StandingMoves):
         start, clock = ghost.start(ghost.round.number), ghost.clock
         if self.world.ghost.round.settled or not self.starts:
             return
+        self.meanwhile()
         if story == "begins again":
             self.clear_up("operator")
             self.chunks(["operator"], size, lies)
@@ -245,6 +246,18 @@ class ChunkMoves(StandingMoves):
             self.world.warp(start + clock["deadline"])
             self.world.ghost.base_fee = fee
             self.close_void(settlers[0], 0)
+            for who in BIDDERS:
+                self.compensate(settlers[0], who)
+
+    def meanwhile(self) -> None:
+        """What has to wait until the operator's run is taken back, or its time is over."""
+        ghost = self.world.ghost
+        number, run = ghost.round.number, ghost.runs[ghost.round.number, ADDRESSES["operator"]]
+        if ghost.ahead:
+            self.act("ann", "restoreChunk", *self.application(0))
+            items = run.pieces[0].items
+            self.verify("operator", NOBODY, FRESH, run.posted, items)
+            self.act("operator", "settle", number, *run.posted, b"".join(map(written, items)))
 
     def exits(self) -> Calls:
         """Whatever was verified and not applied, or not taken back, too: by anybody."""
