@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ import pytest
 
 from tests.e2e.clearer import Clearer, build, make_clearer
 from tests.e2e.test_daemon_standing import SMALL, KilledError, crowd, killed_at
-from tests.e2e.venue import FAUCET_KEY, QUICK, Venue, open_venue
+from tests.e2e.venue import FAUCET_KEY, Venue
 from walras.batch import CASH
-from walras.chain.devnode import start_anvil
+from walras.chain.client import NodeError
 from walras.chain.events import Applied
-from walras.chain.trader import NOBODY
+from walras.chain.trader import NOBODY, Trader
+from walras.chain.transactions import Receipt
 from walras.chunks import begin, split
 from walras.operator.chunked import run_words
 from walras.operator.decide import Apply, CloseVoid, Open, RegisterKey, Restore, Settle, Wait
@@ -152,33 +152,28 @@ def test_effects_are_computed_again_without_a_journal(venue: Venue, tmp_path: Pa
     assert unapplied(venue) == 0
 
 
-def test_chunk_that_fits_no_block_any_more_is_applied_in_pieces(tmp_path: Path) -> None:
-    """Opcodes became dearer, or blocks smaller."""
-    with start_anvil() as node:
-        venue = open_venue(node)
-        make_clearer(venue, tmp_path).daemon.once()
-        crowd(venue, 7)
-        venue.advance(1, Phase.FALLBACK)
-        how: dict[str, Any] = {
-            "policy": replace(QUICK, gas_margin_percent=1),
-            "transaction_gas": 250_000,
-        }
+def test_chunk_that_fits_no_block_any_more_is_applied_in_pieces(
+    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opcodes became dearer, or blocks smaller: the node has gas for one account."""
 
-        def checkpoint(at: str) -> None:
-            if at == "decided" and venue.market.settled_event(1):
-                raise KilledError
+    def dear(trader: Trader, *args: Any, **how: Any) -> Receipt:
+        if args[-1] > 1:
+            raise NodeError("eth_estimateGas", "gas required exceeds allowance (30000)")
+        return apply_chunk(trader, *args, **how)
 
-        with pytest.raises(KilledError):
-            make_clearer(venue, tmp_path / "a", checkpoint=checkpoint, **how).daemon.once()
-        second = make_clearer(venue, tmp_path / "a", **how)
-        assert unapplied(venue) == 7
-        node.client.rpc("evm_setBlockGasLimit", hex(90_000))
-        node.mine()
-        assert Apply(1) in second.daemon.once()
-        events = venue.market.history([Applied])
-        assert len(events) > len(venue.market.verified_events(1))
-        assert sum(event.accounts for event in events if isinstance(event, Applied)) == 7
-        assert unapplied(venue) == 0
+    apply_chunk = Trader.apply_chunk
+    monkeypatch.setattr(Trader, "apply_chunk", dear)
+    make_clearer(venue, tmp_path).daemon.once()
+    crowd(venue, 7)
+    venue.advance(1, Phase.FALLBACK)
+    clearer = make_clearer(venue, tmp_path / "a", transaction_gas=300_000)
+    assert Apply(1) in clearer.daemon.once()
+    events = [e for e in venue.market.history([Applied]) if isinstance(e, Applied)]
+    assert [event.accounts for event in events] == [1] * 7
+    assert len(venue.market.verified_events(1)) < 7
+    assert unapplied(venue) == 0
+    everybody_leaves(venue)
 
 
 def test_what_was_written_at_other_prices_is_taken_back_first(venue: Venue, tmp_path: Path) -> None:
