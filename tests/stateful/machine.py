@@ -45,7 +45,7 @@ class MarketMachine(EscrowMoves, ChunkMoves):
         phases.OPEN,
         IDLE,
         phases.SETTLED,
-        orders=some.crowds,
+        orders=some.large_crowds,
         story=st.sampled_from(some.STORIES),
         size=st.integers(1, 2),
         lies=some.chunk_lies,

@@ -89,6 +89,7 @@ def couplings(draw: st.DrawFn, count: int) -> tuple[Cost, ...]:
 
 
 crowds = st.dictionaries(bidders, submissions(), min_size=2, max_size=4)
+large_crowds = st.dictionaries(bidders, submissions(), min_size=3, max_size=4)
 
 
 @st.composite
