@@ -58,6 +58,7 @@ def _in_words(decision: dict[str, Any], now: int | None = None) -> str:
         case {"action": action, "batch": batch}:
             words = {
                 "Apply": "write the rest of batch",
+                "Restore": "take back what is written ahead of void batch",
                 "Open": "open batch",
                 "RegisterKey": "register the key of batch",
                 "Reveal": "publish the key of batch",
