@@ -162,7 +162,7 @@ class BatchMoves(Table):
         rarely=True,
         who=some.names,
         ahead=st.sampled_from((0, 0, 1, -1)),
-        how=st.sampled_from(("other", "zero", "good")),
+        how=st.sampled_from(("other", "zero", "good", "good")),
     )
     def report_leak(self, who: str, ahead: int, how: str) -> None:
         batch = max(0, self.now + ahead)

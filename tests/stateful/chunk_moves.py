@@ -238,16 +238,23 @@ class ChunkMoves(StandingMoves):
             self.chunks(["operator"], size, lies)
         if story in ("is late", "is undone"):
             self.world.warp(start + clock["exclusiveUntil"])
-            for who in settlers if story == "is undone" and self.world.ghost.ahead else ():
+            undone = story == "is undone" and self.world.ghost.ahead
+            for most, who in enumerate(settlers if undone else (), 1):
                 chunk = size % len(self.world.ghost.pieces)
-                self.act(who, "restoreChunk", *self.application(chunk))
+                self.act(who, "restoreChunk", *self.application(chunk, most))
             self.chunks(settlers, size, lies, start=ADDRESSES["operator"])
-        if story == "is gone":
+        if story in ("is gone", "is left"):
             self.world.warp(start + clock["deadline"])
-            self.world.ghost.base_fee = fee
-            self.close_void(settlers[0], 0)
-            for who in BIDDERS:
-                self.compensate(settlers[0], who)
+            self.void(settlers[0], fee, self.standing if story == "is left" else ())
+
+    def void(self, who: str, fee: int, leaving: Sequence[str]) -> None:
+        """A void batch before and after it is closed, at a base fee."""
+        self.world.ghost.base_fee = fee
+        for name in leaving:
+            self.act(name, "pause")
+        self.close_void(who, 0)
+        for name in BIDDERS:
+            self.compensate(who, name)
 
     def meanwhile(self) -> None:
         """What has to wait until the operator's run is taken back, or its time is over."""

@@ -35,6 +35,7 @@ BEGINNINGS = (
     ("is late", "is undone"),
     ("is undone", "settles"),
     ("is gone", "chunks"),
+    ("settles", "is left"),
 )
 
 

@@ -9,7 +9,7 @@ from tests.stateful.chunk_moves import ChunkMoves
 from tests.stateful.machine import MarketMachine
 from tests.stateful.setting import PHASES, Tally
 from tests.stateful.standing_moves import StandingMoves
-from tests.stateful.ways import WAYS
+from tests.stateful.ways import STANDING_WAYS, WAYS
 from walras.chain.artifacts import load
 
 CALLS: Final = (
@@ -24,7 +24,7 @@ ELSEWHERE: Final = frozenset(
     (
         *("WrongTransfer", "SafeERC20FailedOperation", "ReentrancyGuardReentrantCall"),
         *("TooManyProducts", "HouseShort", "LedgerOutOfRange"),
-        *("ChunkTooLarge", "ShadowOutOfRange", "CostNotCleared", "MarketOver"),
+        *("ChunkTooLarge", "ShadowOutOfRange", "CostNotCleared", "MarketOver", "TooManyChunks"),
     )
 )
 ERRORS: Final = {item["name"] for item in load("Walras").abi if item["type"] == "error"} | {
@@ -88,7 +88,7 @@ def _lines(tally: Tally) -> Iterator[str]:
     yield f"| trades | {tally.traded:,} |"
     yield from (f"| void: {name} | {tally.voids[reason]:,} |" for reason, name in VOIDS.items())
     yield "\n| in chunks | count |\n|---|--:|"
-    yield from (f"| {way} | {tally.ways[way]:,} |" for way in WAYS)
+    yield from (f"| {way} | {tally.ways[way]:,} |" for way in (*WAYS, *STANDING_WAYS))
     yield f"\nSomething was bought in {tally.matched:,} of the settled batches.\n"
     yield "| move | steps |\n|---|--:|"
     yield from (f"| {name} | {count:,} |" for name, count in sorted(tally.rules.items()))

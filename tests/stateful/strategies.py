@@ -108,4 +108,4 @@ def plain(draw: st.DrawFn) -> Submission:
 standing_crowds = st.dictionaries(bidders, plain() | submissions(stands=0.9), max_size=3)
 chunk_lies = st.lists(st.sampled_from(("run", "foreign", "board", "overlap", "fresh")), max_size=2)
 # of an operator that settles in chunks
-STORIES: Final = ("settles", "begins again", "is late", "is undone", "is gone")
+STORIES: Final = ("settles", "begins again", "is late", "is undone", "is gone", "is left")

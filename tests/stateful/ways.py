@@ -16,6 +16,8 @@ WAYS: Final = (
     "written ahead, void, restored, the next opened",
     "restoring paid",
 )
+# of these only where much stands
+STANDING_WAYS: Final = ("written ahead, void, left by others",)
 
 
 class Trail:
@@ -35,6 +37,8 @@ class Trail:
             yield from self._settled(sender, before, after)
         if name == "applyChunk" and not after.due:
             yield from (way for way in WAYS if way in marks)
+        if name == "pause" and before.ahead:
+            yield STANDING_WAYS[0]
         if name == "restoreChunk":
             if before.round.closed and after.round.pot < before.round.pot:
                 yield WAYS[5]
