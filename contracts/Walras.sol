@@ -281,13 +281,11 @@ contract Walras is IWalras, ReentrancyGuardTransient {
         Settlement.verify(_s, parameters(), batch_, from, run, products, prices, submissions);
     }
 
-    function applyChunk(
-        uint32 batch_,
-        bytes32[] calldata digests,
-        uint256 chunk,
-        bytes calldata effects,
-        uint256 most
-    ) external override nonReentrantView {
+    function applyChunk(uint32 batch_, bytes32[] calldata digests, uint256 chunk, bytes calldata effects, uint256 most)
+        external
+        override
+        nonReentrantView
+    {
         Application.applyChunk(_s, batch_, digests, chunk, effects, most);
     }
 
