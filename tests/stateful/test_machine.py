@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.stateful.machine import MarketMachine, StandingMachine
 from tests.stateful.report import report, unseen
 from tests.stateful.setting import Tally
-from tests.stateful.ways import STANDING_WAYS, WAYS
+from tests.stateful.ways import RARE, STANDING_WAYS, WAYS
 from tests.stateful.world import World
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
@@ -50,4 +50,5 @@ def test_what_stands_is_what_the_ghost_says(
     run_state_machine_as_test(StandingMachine, settings=settings() if CAMPAIGN else SHORT)
     assert tally.stood - stood > 100
     assert tally.chunked - chunked > 50
-    assert set(tally.ways - ways) == {*WAYS, *STANDING_WAYS}
+    wanted = {*WAYS, *STANDING_WAYS} - (frozenset() if CAMPAIGN else RARE)
+    assert wanted <= set(tally.ways - ways)

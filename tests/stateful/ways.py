@@ -16,8 +16,10 @@ WAYS: Final = (
     "written ahead, void, restored, the next opened",
     "restoring paid",
 )
-# of these only where much stands
+# only where much stands
 STANDING_WAYS: Final = ("written ahead, void, left by others",)
+# too seldom to ask for in some dozen sequences
+RARE: Final = frozenset((WAYS[2], *STANDING_WAYS))
 
 
 class Trail:
