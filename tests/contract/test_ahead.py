@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.contract.chunks import FRESH, NOBODY, Chunked, cut, hash_of, word_of
-from tests.contract.days import Days, buy, limited, sell
+from tests.adversarial.ahead import Liar
+from tests.contract.chunks import FRESH, NOBODY, Chunked, cut, hash_of
+from tests.contract.days import Days, buy
 from tests.contract.support import ALL, OPERATOR, Bench, address
-from tests.contract.test_chunks import enter_all
+from tests.contract.test_chunks import enter_again, enter_all
 from walras.batch import CASH
 from walras.schedule import Phase
 from walras.sealing import keccak256
@@ -80,14 +81,7 @@ def test_chunks_leave_what_one_settlement_leaves(days: Days, sizes: tuple[int, .
 def test_second_batch_with_everything_that_can_happen(days: Days) -> None:
     """Progress, completion, uncovered again, amendments good and bad, new ones, in chunks."""
     settle_ahead(cut(days, 6))
-    bench = days.bench
-    days.go(2)
-    days.seal("new", buy(103, 20))
-    days.seal("buyer 0", buy(104, 200))
-    days.seal("buyer 2", buy(104, 200), standing=False)
-    days.seal("seller 1", limited(sell(90, 10), low=10))
-    days.seal("one", sell(99, 100), standing=False)
-    bench.do(days.names["seller 3"], "pause")
+    enter_again(days)
     days.go(2, Phase.CLEARING)
     chunked = cut(days, 2, 2, 2, 2)
     assert chunked.settlement.ended
@@ -337,40 +331,19 @@ def test_wrong_prices_written_ahead_never_count(days: Days) -> None:
     bench = days.bench
     chunked = cut(days, 3, 7)
     was, names, before = raws(days), days.live(), bench.standing()
-    wrong = {k: p + (1 << 83) for k, p in chunked.prices.items()}
-    board = (list(wrong), list(wrong.values()))
-    parts = [encode_submissions(part) for part in chunked.entries]
-    first = bench.do(OPERATOR, "verify", 1, NOBODY, FRESH, *board, parts[0])
+    liar = Liar(days, {k: p + (1 << 83) for k, p in chunked.prices.items()})
+    first = liar.write(*names[:3])
     assert raws(days) != was
     assert first.event("Verified")["run"] != hash_of(chunked.runs[0])
     assert chunked.refusal(1, OPERATOR) == ("WrongRun", 1, OPERATOR)
-    from_words = {a: word_of(bench, a) for a in (e.account for e in chunked.entries[0])}
-    effects = [ahead_of(days, was, a, word) for a, word in from_words.items()]
-    digest = bytes(32)
-    for one in effects:
-        digest = keccak256(digest + one)
     days.go(1, Phase.FALLBACK)
-    bench.do(BOB, "restoreChunk", 1, [digest], 0, b"".join(effects), ALL)
+    liar.restore(BOB)
     assert raws(days) == was
     honest = cut(days, 3, 7)
     honest.verify_all(BOB)
     for n in range(3):
         honest.apply(n, BOB)
     days.check(names, honest.state, honest.settlement, before, 1)
-
-
-def ahead_of(days: Days, was: dict[str, dict[str, Any]], account: bytes, word: int) -> bytes:
-    """The effect that explains how an account without pair words became what it is."""
-    name = next(n for n, o in days.names.items() if o[2:].lower() == account.hex())
-    now = days.bench.account(days.names[name])
-    old = was[name]
-    fields = (("cash", 0), ("home", 96), ("home_product", 192), ("batch", 208), ("units", 240))
-    before = sum(old[field] << place for field, place in (*fields, ("flags", 248)))
-    hashed = now["seal_hash"] != old["seal_hash"]
-    second = bytes(now["seal_hash"] + old["seal_hash"]) if hashed else b""
-    head = (hashed << 15 | 1 << 14).to_bytes(2)
-    first: bytes = account + head + word.to_bytes(32) + before.to_bytes(32)
-    return first + second
 
 
 # --------------------------------------------------------------------------------- bytes

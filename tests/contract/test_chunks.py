@@ -34,6 +34,17 @@ def enter_all(days: Days) -> None:
     days.seal_bytes("junk", b"\x00junk", 20)
 
 
+def enter_again(days: Days) -> None:
+    """In batch 2: amendments good and bad, a new one, one for the batch, one that pauses."""
+    days.go(2)
+    days.seal("new", buy(103, 20))
+    days.seal("buyer 0", buy(104, 200))
+    days.seal("buyer 2", buy(104, 200), standing=False)
+    days.seal("seller 1", limited(sell(90, 10), low=10))
+    days.seal("one", sell(99, 100), standing=False)
+    days.bench.do(days.names["seller 3"], "pause")
+
+
 @pytest.fixture
 def days(bench: Bench) -> Days:
     """Batch 1 past its reveal, with many accounts."""
@@ -78,14 +89,7 @@ def test_second_batch_with_everything_that_can_happen(days: Days) -> None:
     """Progress, completion, uncovered again, amendments good and bad, new ones, in chunks."""
     days.go(1, Phase.FALLBACK)
     close_and_apply(cut(days, 6))
-    bench = days.bench
-    days.go(2)
-    days.seal("new", buy(103, 20))
-    days.seal("buyer 0", buy(104, 200))
-    days.seal("buyer 2", buy(104, 200), standing=False)
-    days.seal("seller 1", limited(sell(90, 10), low=10))
-    days.seal("one", sell(99, 100), standing=False)
-    bench.do(days.names["seller 3"], "pause")
+    enter_again(days)
     days.go(2, Phase.FALLBACK)
     chunked = cut(days, 2, 2, 2, 2)
     assert chunked.settlement.ended

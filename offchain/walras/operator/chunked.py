@@ -96,7 +96,7 @@ class Chunks:
         listed = chunks[-1].run.sums.listed if chunks else 0
         parts = parts_of(cleared, self._gas * 3 // 4, listed)
         self._checkpoint("chunked")
-        first = len(chunks)
+        first, done = len(chunks), [(c.digest, c.encoded) for c in chunks]
         for number, part in enumerate(parts, first):
             run = chunks[-1].run if chunks else begin(cleared.prices)
             # the twin comes first; only the block tells whether it is still the operator's time
@@ -109,7 +109,8 @@ class Chunks:
             if ahead != exclusive:
                 chunk, exclusive = self._runs.go_on(cleared, run, part, ahead=ahead), ahead
             chunks.append(chunk)
-            self._journal.remember_effects(batch, [(c.digest, c.encoded) for c in chunks])
+            done.append((chunk.digest, chunk.encoded))
+            self._journal.remember_effects(batch, done)
             self._done("verified", batch, number, first + len(parts), receipt.gas_used)
             sender = self._trader.sender.address
 
